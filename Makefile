@@ -1,0 +1,54 @@
+# One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
+.PHONY: help setup demo test check format lock test-wheel test-unit test-lab test-faults test-browser clean
+
+SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
+PYTEST := .venv/bin/pytest
+KILLS ?= 50
+SEEDS ?= 100
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.installed ## make .venv with everything; hakaru-agent and hakaru-collector are in it
+
+.venv/.installed: $(SOURCES)
+	scripts/setup
+
+demo: setup ## a fictional city of 84 schools and one real measurement (ONCE=1: end after it)
+	.venv/bin/hakaru-collector demo $(if $(ONCE),--once)
+
+test: check test-unit test-wheel ## everything a change must pass in minutes
+
+check: setup ## style, types, import contracts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: setup ## put the code in the one form
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+test-unit: setup ## tests against the built wheel
+	$(PYTEST) -m 'not lab and not faults and not browser' -n auto --dist loadgroup
+
+test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
+	scripts/check-wheel
+
+test-lab: setup ## network namespaces, as root
+	scripts/system-packages iproute2 iptables iputils-ping
+	$(PYTEST) -m lab tests
+
+test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900
+
+test-browser: setup ## ndt7 clients of others and the pages in Chromium
+	scripts/system-packages nodejs npm chromium fonts-noto-cjk
+	cd tests/browser && npm ci --silent --no-audit --no-fund
+	$(PYTEST) -m browser tests --timeout 300
+
+lock: setup ## recompute the lock files
+	scripts/lock --upgrade
+
+clean: ## remove what the targets above made
+	rm -rf .venv dist demo-data tests/browser/node_modules

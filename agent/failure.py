@@ -1,0 +1,94 @@
+"""The one seam where foreign exceptions become failures of the wire vocabulary.
+
+::
+
+    MeasurementFailed          raised inside probes; carries a wire Failure
+    ├── (from OSError)         translate(): by errno
+    ├── (from TimeoutError)    translate(): by operation
+    └── (from ssl.SSLError)    translate()
+
+Probes raise :class:`MeasurementFailed` or let one of these exceptions pass; whoever runs a
+probe calls :func:`translate` once.
+"""
+
+import errno
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from wire.failure import MAX_TEXT_CHARACTERS, Failure, FailureCode, Operation
+from wire.measurement import NOTHING, Fields
+
+
+class MeasurementFailed(Exception):
+    """A measurement came to no usable value, and why.
+
+    ``partial`` keeps what was measured before it failed; it is stored, never judged.
+    """
+
+    def __init__(
+        self, code: FailureCode, operation: Operation, text: str = "", partial: Fields = NOTHING
+    ) -> None:
+        self.failure = Failure(code, operation, text[:MAX_TEXT_CHARACTERS])
+        self.partial = partial
+        super().__init__(str(self.failure))
+
+
+BY_ERRNO: Final[Mapping[int, FailureCode]] = {
+    errno.ECONNREFUSED: FailureCode.CONNECTION_REFUSED,
+    errno.ECONNRESET: FailureCode.CONNECTION_RESET,
+    errno.ECONNABORTED: FailureCode.CONNECTION_RESET,
+    errno.EPIPE: FailureCode.CONNECTION_RESET,
+    errno.EHOSTUNREACH: FailureCode.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: FailureCode.HOST_UNREACHABLE,
+    errno.ENETUNREACH: FailureCode.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: FailureCode.NETWORK_UNREACHABLE,
+    errno.ETIMEDOUT: FailureCode.CONNECT_TIMEOUT,
+    errno.EADDRNOTAVAIL: FailureCode.ADDRESS_UNAVAILABLE,
+    errno.EAFNOSUPPORT: FailureCode.ADDRESS_UNAVAILABLE,
+    errno.EPROTONOSUPPORT: FailureCode.ADDRESS_UNAVAILABLE,
+    errno.EINVAL: FailureCode.TARGET_INVALID,
+    errno.EACCES: FailureCode.PERMISSION_DENIED,
+    errno.EPERM: FailureCode.PERMISSION_DENIED,
+    errno.EMFILE: FailureCode.RESOURCE_EXHAUSTED,
+    errno.ENFILE: FailureCode.RESOURCE_EXHAUSTED,
+    errno.ENOBUFS: FailureCode.RESOURCE_EXHAUSTED,
+    errno.ENOMEM: FailureCode.RESOURCE_EXHAUSTED,
+    errno.ENOSPC: FailureCode.RESOURCE_EXHAUSTED,
+}
+
+BY_OPERATION_TIMEOUT: Final[Mapping[Operation, FailureCode]] = {
+    Operation.RESOLVE: FailureCode.DNS_FAILED,
+    Operation.CONNECT: FailureCode.CONNECT_TIMEOUT,
+    Operation.TLS: FailureCode.HANDSHAKE_TIMEOUT,
+    Operation.HANDSHAKE: FailureCode.HANDSHAKE_TIMEOUT,
+    Operation.DOWNLOAD: FailureCode.STALLED,
+    Operation.UPLOAD: FailureCode.STALLED,
+    Operation.SEND: FailureCode.STALLED,
+    Operation.RECEIVE: FailureCode.NO_REPLY,
+    Operation.PREPARE: FailureCode.TIMEOUT,
+    Operation.RUN: FailureCode.TIMEOUT,
+}
+
+
+def translate(error: BaseException, operation: Operation) -> Failure:
+    """Name any exception that ended ``operation``. What is in no table is a crash of the probe."""
+    if isinstance(error, MeasurementFailed):
+        return error.failure
+    text = (str(error) or type(error).__name__)[:MAX_TEXT_CHARACTERS]
+    return Failure(_code(error, operation), operation, text)
+
+
+def _code(error: BaseException, operation: Operation) -> FailureCode:
+    if isinstance(error, socket.gaierror):
+        return FailureCode.DNS_FAILED
+    if isinstance(error, ssl.SSLError):
+        return FailureCode.TLS_FAILED
+    if isinstance(error, OSError) and (code := BY_ERRNO.get(error.errno or 0)) is not None:
+        return code
+    if isinstance(error, TimeoutError):
+        return BY_OPERATION_TIMEOUT[operation]
+    if isinstance(error, MemoryError):
+        return FailureCode.RESOURCE_EXHAUSTED
+    return FailureCode.PROBE_CRASHED

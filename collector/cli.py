@@ -1,0 +1,41 @@
+"""hakaru-collector: the command line. Each command is a module of :mod:`collector.commands`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from collector import __version__
+
+COMMANDS: Final = {
+    "serve": "take results, judge schools, show pages",
+    "school": "import schools and the survey baseline, make enrolment codes",
+    "criteria": "show the required speed for a number of pupils",
+    "demo": "serve a fictional city of 84 schools with one real measurement",
+    "migrate": "bring the database to this release's schema",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code (0 ok, 1 failed, 2 bad arguments)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="hakaru-collector",
+        description="Judges whether each school of a city has the network speed it needs.",
+        epilog="Example: hakaru-collector serve --database sqlite:///hakaru.db",
+    )
+    parser.add_argument("--version", action="version", version=f"hakaru-collector {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if name == wanted:
+            import_module(f"collector.commands.{name}").configure(command)
+    options = parser.parse_args(arguments)
+    code: int = import_module(f"collector.commands.{options.command}").run(options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

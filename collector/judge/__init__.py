@@ -1,0 +1,1 @@
+"""Judging: pure functions of measurements, criteria, pupils and calendar. No clock, no store."""

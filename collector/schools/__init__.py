@@ -1,0 +1,1 @@
+"""Schools: what is known of each, and how it is imported."""

@@ -1,0 +1,1 @@
+"""Where the collector keeps things. Only the dialect modules know which database it is."""

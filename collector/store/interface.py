@@ -1,0 +1,225 @@
+"""What the rest of the collector may ask of a store. SQLite now; PostgreSQL behind the same."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from collector.judge.model import Figure, Observation, Verdict
+from collector.schools.model import BaselineEntry, School
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An enrolled agent, as the pages show it."""
+
+    agent_id: str
+    school_code: str
+    enrolled_at: datetime
+    last_seen_at: datetime | None
+    agent_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResult:
+    """One stored measurement, as pages and the API show it; ``record`` is what was sent."""
+
+    result_id: str
+    agent_id: str
+    school_code: str
+    probe: str
+    target: str
+    segment: str | None
+    started_at: datetime
+    received_at: datetime
+    outcome: str
+    failure_code: str | None
+    failure_text: str | None
+    download_bps: float | None
+    upload_bps: float | None
+    simulated: bool
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """One decoded record on its way into the store, with the bytes it came in."""
+
+    result_id: str
+    agent_id: str
+    school_code: str
+    stream: str
+    seq: int
+    probe: str
+    target: str
+    segment: str | None
+    started_at: datetime
+    outcome: str
+    failure_code: str | None
+    failure_text: str | None
+    download_bps: float | None
+    upload_bps: float | None
+    cross_traffic_during_bps: float | None
+    appliance_ceiling_bps: float | None
+    agent_version: str | None
+    simulated: bool
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """A record that was refused, kept with its reason."""
+
+    agent_id: str
+    school_code: str
+    result_id: str | None
+    reason: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one request wants stored: all of it commits or none does."""
+
+    agent_id: str
+    received_at: datetime
+    rows: Sequence[NewRow]
+    quarantine: Sequence[QuarantineRow] = ()
+
+
+class StoreBusy(Exception):
+    """The writer's queue is full or the database is locked: answer 503 with Retry-After."""
+
+
+class StoreFull(Exception):
+    """The disk is full: answer 507. Nothing of the batch was kept."""
+
+
+class Enrolment(Exception):
+    """An enrolment was refused; the text says why and what to do."""
+
+
+class Store(Protocol):
+    """Everything durable. Methods are synchronous and safe to call from any thread."""
+
+    # -- results -----------------------------------------------------------------------------
+    def submit(self, batch: Batch) -> "Future[None]":
+        """Queue a batch for the writer; the future resolves after COMMIT (group commit).
+
+        Fails with :class:`StoreBusy` or :class:`StoreFull`; then nothing was kept. Results
+        already stored are recognised by (agent_id, started_at, result_id) and count as stored.
+        """
+        ...
+
+    def latest_results(
+        self, school_code: str, *, limit: int, failures_only: bool = False
+    ) -> Sequence[StoredResult]:
+        """The newest results of a school, by start, newest first."""
+        ...
+
+    def results_between(
+        self, school_code: str, start: datetime, end: datetime, *, probe: str
+    ) -> Sequence[StoredResult]:
+        """Results of one probe with start <= started_at < end, oldest first."""
+        ...
+
+    def observations_between(
+        self, start: datetime, end: datetime, *, simulated: bool, school_code: str | None = None
+    ) -> Mapping[str, Sequence[Observation]]:
+        """Throughput observations by school, for judging."""
+        ...
+
+    def latest_real_result(self, *, probe: str) -> StoredResult | None:
+        """The newest result with ``simulated`` false, of any school."""
+        ...
+
+    def newest_by_school(self, *, simulated: bool) -> Mapping[str, datetime]:
+        """Start of the newest ok throughput result of each school that has one."""
+        ...
+
+    # -- schools -----------------------------------------------------------------------------
+    def import_schools(self, schools: Sequence[School]) -> None:
+        """Insert or update all of them in one transaction."""
+        ...
+
+    def schools(self) -> Sequence[School]:
+        """All schools, by code."""
+        ...
+
+    def school(self, code: str) -> School | None:
+        """One school, or None."""
+        ...
+
+    def import_baseline(self, entries: Sequence[BaselineEntry]) -> None:
+        """Replace the survey baseline in one transaction."""
+        ...
+
+    def baseline(self) -> Mapping[str, BaselineEntry]:
+        """Survey baseline by school code."""
+        ...
+
+    # -- verdicts ----------------------------------------------------------------------------
+    def dirty_weeks(self) -> Sequence[tuple[str, str, bool]]:
+        """(school_code, ISO week, simulated) with results stored since they were last judged.
+
+        Maintained by the writer in the same transaction as the results.
+        """
+        ...
+
+    def save_verdicts(self, verdicts: Sequence[Verdict], judged_at: datetime) -> None:
+        """Replace the verdicts of their (school, week, figure, simulated), clear their dirt."""
+        ...
+
+    def verdicts(self, week: str, *, simulated: bool) -> Mapping[tuple[str, Figure], Verdict]:
+        """Verdicts of one week by (school_code, figure)."""
+        ...
+
+    def verdict_history(self, school_code: str, *, simulated: bool) -> Sequence[Verdict]:
+        """All verdicts of a school, newest week first."""
+        ...
+
+    def judged_weeks(self, *, simulated: bool) -> Sequence[str]:
+        """Weeks that have verdicts, newest first."""
+        ...
+
+    # -- identity ----------------------------------------------------------------------------
+    def add_enrolment_code(self, school_code: str, code_sha256: str, expires_at: datetime) -> None:
+        """Keep the hash of a one-time code."""
+        ...
+
+    def enrol(self, *, code_sha256: str, agent_id: str, token_sha256: str, now: datetime) -> School:
+        """Use up a code and bind the agent; raises :class:`Enrolment`. Won by exactly one.
+
+        Repeating the very same request (reply lost) succeeds again.
+        """
+        ...
+
+    def agent_by_token(self, token_sha256: str) -> Agent | None:
+        """Who presents this token; None for nobody or a revoked agent."""
+        ...
+
+    def agents(self) -> Sequence[Agent]:
+        """All agents, by school code."""
+        ...
+
+    # -- settings and health -----------------------------------------------------------------
+    def setting(self, name: str) -> str | None:
+        """A setting kept in the database (for example ``simulated_city``)."""
+        ...
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a setting."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Rows by table, for /metrics."""
+        ...
+
+    def ping(self) -> None:
+        """Raise when the database cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+        ...
