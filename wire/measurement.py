@@ -15,6 +15,11 @@ Fields = Mapping[str, Json]
 NOTHING: Final[Fields] = MappingProxyType({})
 
 
+def nothing() -> Fields:
+    """Give the empty fields; a factory, since Python 3.11 takes no mappingproxy as default."""
+    return NOTHING
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """One attempt to measure.
@@ -48,16 +53,16 @@ class Measurement:
     """By the monotonic clock."""
     outcome: Outcome
     failure: Failure | None = None
-    values: Fields = NOTHING
+    values: Fields = field(default_factory=nothing)
     """What was measured; units are in the names (:mod:`wire.units`)."""
-    context: Fields = NOTHING
+    context: Fields = field(default_factory=nothing)
     """What else was so meanwhile: cross traffic, link, CPU, clock, version."""
     confidence: Fields | None = None
     """How sure the values are: statistic, number of windows, relative half width."""
     simulated: bool = False
     """Made up by a simulator. Never counted among measured results."""
     schema_version: int = SCHEMA_VERSION
-    extra: Fields = field(default=NOTHING, repr=False)
+    extra: Fields = field(default_factory=nothing, repr=False)
     """Top-level fields this release does not know; kept and written back."""
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from agent.clock import Clock
-from wire.measurement import NOTHING, Fields, Json
+from wire.measurement import Fields, Json, nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Findings:
     """What a probe measured. At least one value; units in names."""
 
     values: Fields
-    context: Fields = NOTHING
+    context: Fields = field(default_factory=nothing)
     confidence: Fields | None = None
 
 
