@@ -1,6 +1,6 @@
 """What the rest of the collector may ask of a store. SQLite now; PostgreSQL behind the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,8 @@ class Agent:
     enrolled_at: datetime
     last_seen_at: datetime | None
     agent_version: str | None
+    revoked_at: datetime | None = None
+    """When its token was withdrawn; a revoked agent is answered 403."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +44,12 @@ class StoredResult:
     record: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewRow:
-    """One decoded record on its way into the store, with the bytes it came in."""
+    """One decoded record on its way into the store, with the bytes it came in.
+
+    Not frozen: a frozen dataclass takes three times as long to make, and ingest makes many.
+    """
 
     result_id: str
     agent_id: str
@@ -88,16 +93,40 @@ class Batch:
     quarantine: Sequence[QuarantineRow] = ()
 
 
-class StoreBusy(Exception):
+SchoolWeek = tuple[str, str, bool]
+"""(school_code, ISO week in Asia/Tokyo such as ``2026-W20``, simulated)."""
+
+
+class StoreError(Exception):
+    """Any trouble of the store; the text says what to do."""
+
+
+class StoreBusy(StoreError):
     """The writer's queue is full or the database is locked: answer 503 with Retry-After."""
 
 
-class StoreFull(Exception):
+class StoreFull(StoreError):
     """The disk is full: answer 507. Nothing of the batch was kept."""
+
+
+class StoreFailed(StoreError):
+    """The database refused or failed to commit: answer 503. Nothing of the batch was kept."""
+
+
+class StoreUnusable(StoreError):
+    """The database cannot be opened, is of a newer release, or is served by another process."""
 
 
 class Enrolment(Exception):
     """An enrolment was refused; the text says why and what to do."""
+
+
+class CodeRefused(Enrolment):
+    """The one-time code is unknown, used up or expired. A guess; answer 403."""
+
+
+class AgentBound(Enrolment):
+    """The agent id belongs to another school or holds another token. Answer 409."""
 
 
 class Store(Protocol):
@@ -107,9 +136,14 @@ class Store(Protocol):
     def submit(self, batch: Batch) -> "Future[None]":
         """Queue a batch for the writer; the future resolves after COMMIT (group commit).
 
-        Fails with :class:`StoreBusy` or :class:`StoreFull`; then nothing was kept. Results
-        already stored are recognised by (agent_id, started_at, result_id) and count as stored.
+        Fails with :class:`StoreBusy`, :class:`StoreFull` or :class:`StoreFailed`; then nothing
+        of the batch was kept. Raises StoreBusy at once where the queue is full. Results already
+        stored are recognised by (agent_id, started_at, result_id) and count as stored.
         """
+        ...
+
+    def queue_depth(self) -> int:
+        """Batches that wait for the writer."""
         ...
 
     def latest_results(
@@ -160,15 +194,29 @@ class Store(Protocol):
         ...
 
     # -- verdicts ----------------------------------------------------------------------------
-    def dirty_weeks(self) -> Sequence[tuple[str, str, bool]]:
-        """(school_code, ISO week, simulated) with results stored since they were last judged.
+    def dirty_weeks(self) -> Mapping[SchoolWeek, int]:
+        """School weeks with results stored since they were last judged, with their generation.
 
-        Maintained by the writer in the same transaction as the results.
+        Maintained by the writer in the same transaction as the results. Iterating gives
+        (school_code, week, simulated).
         """
         ...
 
-    def save_verdicts(self, verdicts: Sequence[Verdict], judged_at: datetime) -> None:
-        """Replace the verdicts of their (school, week, figure, simulated), clear their dirt."""
+    def mark_dirty(self, weeks: Iterable[SchoolWeek]) -> None:
+        """Have these judged (again), whether or not they have results."""
+        ...
+
+    def save_verdicts(
+        self,
+        verdicts: Sequence[Verdict],
+        judged_at: datetime,
+        judged: Mapping[SchoolWeek, int] | None = None,
+    ) -> None:
+        """Replace the verdicts of their (school, week, figure, simulated) in one transaction.
+
+        ``judged`` is what :meth:`dirty_weeks` gave before the results were read: those marks are
+        cleared, except where results have arrived since (their generation is higher by now).
+        """
         ...
 
     def verdicts(self, week: str, *, simulated: bool) -> Mapping[tuple[str, Figure], Verdict]:
@@ -196,7 +244,11 @@ class Store(Protocol):
         ...
 
     def agent_by_token(self, token_sha256: str) -> Agent | None:
-        """Who presents this token; None for nobody or a revoked agent."""
+        """Who presents this token, None for nobody. The caller looks at ``revoked_at``."""
+        ...
+
+    def revoke_agent(self, agent_id: str, now: datetime) -> bool:
+        """Withdraw an agent's token; False where there is no such agent."""
         ...
 
     def agents(self) -> Sequence[Agent]:
@@ -216,8 +268,14 @@ class Store(Protocol):
         """Rows by table, for /metrics."""
         ...
 
+    def claim_service(self) -> None:
+        """Become the serving collector. Raises :class:`StoreUnusable` where another one serves
+        a database that only one may serve (SQLite).
+        """
+        ...
+
     def ping(self) -> None:
-        """Raise when the database cannot be read."""
+        """Raise :class:`StoreError` when the database cannot be read."""
         ...
 
     def close(self) -> None:
