@@ -1,0 +1,1 @@
+"""The demonstration: a fictional city, a simulator of its measurements, and one real agent."""
