@@ -269,9 +269,7 @@ class Store(Protocol):
         ...
 
     def claim_service(self) -> None:
-        """Become the serving collector. Raises :class:`StoreUnusable` where another one serves
-        a database that only one may serve (SQLite).
-        """
+        """Become the serving collector; SQLite admits one: StoreUnusable where another serves."""
         ...
 
     def ping(self) -> None:

@@ -1,0 +1,159 @@
+"""The SQLite schema, as a list of migrations. A released migration is never edited.
+
+Times are whole microseconds since 1970 UTC. Flags are 0 or 1. Units are in the names.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema: all of its statements commit together or none does."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: Final = (
+    Migration(
+        1,
+        "schools, baseline, settings",
+        (
+            """CREATE TABLE school (
+                code TEXT PRIMARY KEY NOT NULL,
+                name TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                region TEXT NOT NULL,
+                pupils INTEGER NOT NULL CHECK (pupils >= 0),
+                line TEXT NOT NULL,
+                contracted_mbps INTEGER,
+                sample INTEGER NOT NULL CHECK (sample IN (0, 1)),
+                latitude REAL,
+                longitude REAL,
+                aggregation_group TEXT NOT NULL
+            ) STRICT""",
+            """CREATE TABLE baseline (
+                school_code TEXT PRIMARY KEY NOT NULL REFERENCES school (code),
+                met INTEGER NOT NULL CHECK (met IN (0, 1)),
+                measured_bps INTEGER,
+                surveyed_on TEXT NOT NULL,
+                source TEXT NOT NULL
+            ) STRICT""",
+            "CREATE TABLE setting (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT",
+        ),
+    ),
+    Migration(
+        2,
+        "agents and their one-time codes",
+        (
+            """CREATE TABLE agent (
+                agent_id TEXT PRIMARY KEY NOT NULL,
+                school_code TEXT NOT NULL REFERENCES school (code),
+                token_sha256 TEXT NOT NULL UNIQUE,
+                enrolled_at INTEGER NOT NULL,
+                revoked_at INTEGER,
+                last_seen_at INTEGER,
+                agent_version TEXT
+            ) STRICT""",
+            """CREATE TABLE enrolment_code (
+                code_sha256 TEXT PRIMARY KEY NOT NULL,
+                school_code TEXT NOT NULL REFERENCES school (code),
+                expires_at INTEGER NOT NULL,
+                used_at INTEGER,
+                used_by_agent_id TEXT REFERENCES agent (agent_id)
+            ) STRICT""",
+        ),
+    ),
+    Migration(
+        3,
+        "results and quarantine",
+        (
+            # no foreign key: the sender's school was looked up by its token in the same request,
+            # and this is the one table that grows without end
+            """CREATE TABLE result (
+                agent_id TEXT NOT NULL,
+                started_at INTEGER NOT NULL,
+                result_id TEXT NOT NULL,
+                school_code TEXT NOT NULL,
+                received_at INTEGER NOT NULL,
+                stream TEXT NOT NULL,
+                seq INTEGER NOT NULL,
+                probe TEXT NOT NULL,
+                target TEXT NOT NULL,
+                segment TEXT,
+                outcome TEXT NOT NULL,
+                failure_code TEXT,
+                failure_text TEXT,
+                download_bps REAL,
+                upload_bps REAL,
+                cross_traffic_during_bps REAL,
+                appliance_ceiling_bps REAL,
+                simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+                record BLOB NOT NULL,
+                PRIMARY KEY (agent_id, started_at, result_id)
+            ) STRICT""",
+            "CREATE INDEX result_by_school ON result (school_code, started_at)",
+            """CREATE TABLE quarantine (
+                agent_id TEXT NOT NULL,
+                record_sha256 TEXT NOT NULL,
+                school_code TEXT NOT NULL,
+                result_id TEXT,
+                reason TEXT NOT NULL,
+                received_at INTEGER NOT NULL,
+                record BLOB NOT NULL,
+                PRIMARY KEY (agent_id, record_sha256)
+            ) STRICT""",
+            """CREATE TABLE newest_result (
+                school_code TEXT NOT NULL REFERENCES school (code),
+                probe TEXT NOT NULL,
+                simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+                ok INTEGER NOT NULL CHECK (ok IN (0, 1)),
+                started_at INTEGER NOT NULL,
+                PRIMARY KEY (school_code, probe, simulated, ok)
+            ) STRICT, WITHOUT ROWID""",
+        ),
+    ),
+    Migration(
+        4,
+        "verdicts and the weeks to judge",
+        (
+            # a mark is never deleted: a generation that starts again could be taken for judged
+            """CREATE TABLE school_week (
+                school_code TEXT NOT NULL REFERENCES school (code),
+                week TEXT NOT NULL,
+                simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+                generation INTEGER NOT NULL,
+                judged_generation INTEGER NOT NULL DEFAULT 0,
+                PRIMARY KEY (school_code, week, simulated)
+            ) STRICT, WITHOUT ROWID""",
+            """CREATE INDEX school_week_dirty ON school_week (school_code, week)
+                WHERE generation > judged_generation""",
+            """CREATE TABLE verdict (
+                school_code TEXT NOT NULL REFERENCES school (code),
+                week TEXT NOT NULL,
+                figure TEXT NOT NULL,
+                simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+                status TEXT NOT NULL,
+                reasons TEXT NOT NULL,
+                pupils INTEGER NOT NULL,
+                required_bps INTEGER NOT NULL,
+                upper_bps INTEGER NOT NULL,
+                outside_table INTEGER NOT NULL,
+                table_version TEXT NOT NULL,
+                runs INTEGER NOT NULL,
+                failed_runs INTEGER NOT NULL,
+                days INTEGER NOT NULL,
+                school_days INTEGER NOT NULL,
+                statistic TEXT NOT NULL,
+                median_bps REAL,
+                low_bps REAL,
+                high_bps REAL,
+                judged_at INTEGER NOT NULL,
+                PRIMARY KEY (school_code, week, figure, simulated)
+            ) STRICT""",
+            "CREATE INDEX verdict_by_week ON verdict (week, simulated)",
+        ),
+    ),
+)
