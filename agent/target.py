@@ -33,7 +33,7 @@ def parse_host(text: str) -> str:
     """
     if ":" in text:
         return _ipv6(text)
-    name = text.lower()
+    name = text.lower() if text.isascii() else text  # lower() makes a plain k of the kelvin sign
     labels = name.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return _ipv4(text)
