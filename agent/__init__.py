@@ -3,6 +3,4 @@
 Also the responder, the far end of its own measurements. Never imports the collector.
 """
 
-from importlib.metadata import version
-
-__version__ = version("hakaru")
+from wire import __version__ as __version__

@@ -3,6 +3,4 @@
 Never imports the agent.
 """
 
-from importlib.metadata import version
-
-__version__ = version("hakaru")
+from wire import __version__ as __version__

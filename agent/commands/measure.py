@@ -1,0 +1,147 @@
+"""hakaru-agent measure PROBE: measure once, now, and show what was found and how."""
+
+import argparse
+import random
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
+from agent.clock import SystemClock
+from agent.measure import measure
+from agent.probes import REGISTRY, Progress, Request, load
+from agent.probes.options import Option, OptionRefused, resolve
+from wire.codec import encode
+from wire.failure import Outcome
+from wire.measurement import Json, Measurement
+
+EXAMPLES = {
+    "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
+    "latency": "hakaru-agent measure latency --target centre.example --count 20",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare one sub-command a probe; its options come from the probe's own table."""
+    parser.epilog = f"Example: {EXAMPLES['throughput']}"
+    probes = parser.add_subparsers(dest="probe", metavar="PROBE", required=True)
+    for name in REGISTRY:
+        module = import_module(REGISTRY[name])
+        summary = (module.__doc__ or "").partition("\n")[0]
+        command = probes.add_parser(
+            name, help=summary, description=summary, epilog=f"Example: {EXAMPLES.get(name, '')}"
+        )
+        command.add_argument("--target", required=True, help="the far end, for example HOST:PORT")
+        command.add_argument(
+            "--json", action="store_true", help="print the Measurement as one JSON object"
+        )
+        for option, meaning in module.OPTIONS.items():
+            _add(command, option, meaning)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure; exit 0 when ok, 1 when the measurement failed, 2 on bad arguments."""
+    table: Mapping[str, Option] = import_module(REGISTRY[options.probe]).OPTIONS
+    given: dict[str, Json] = {
+        name: getattr(options, name) for name in table if getattr(options, name) is not None
+    }
+    try:
+        resolve(table, given)
+    except OptionRefused as error:
+        print(
+            f"--{error.option.replace('_', '-')}: found {error.found}, allowed is {error.allowed}",
+            file=sys.stderr,
+        )
+        return 2
+    request = Request(
+        target=options.target,
+        options=given,
+        clock=SystemClock(),
+        random=random.Random(),  # noqa: S311 - identifiers, not secrets
+    )
+    line = _Line(enabled=sys.stderr.isatty() or not options.json)
+    result = measure(options.probe, load(options.probe), request, line.show)
+    line.clear()
+    if options.json:
+        sys.stdout.write(encode(result).decode() + "\n")
+    else:
+        sys.stdout.write(describe(result) + "\n")
+    return 0 if result.outcome is Outcome.OK else 1
+
+
+def describe(result: Measurement) -> str:
+    """The figures for a person: value, unit, and how it was obtained."""
+    lines = [
+        f"{result.probe} to {result.target}, {result.duration_seconds:.1f} s: "
+        f"{result.outcome.value}"
+    ]
+    if result.failure is not None:
+        lines.append(f"  failed: {result.failure}")
+        if result.values:
+            lines.append("  measured before it failed (partial, not a result):")
+    lines += [f"  {name:32} {_show(name, value)}" for name, value in result.values.items()]
+    method = result.context.get("method")
+    if method:
+        lines.append(f"  how: {method}")
+    if result.confidence:
+        lines.append("  confidence:")
+        lines += [
+            f"    {name:30} {_show(name, value)}" for name, value in result.confidence.items()
+        ]
+    return "\n".join(lines)
+
+
+def _show(name: str, value: Json) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if name.endswith("bps"):
+        return f"{value / 1e6:,.2f} Mbit/s"
+    if name.endswith("_seconds"):
+        return f"{value * 1e3:,.2f} ms" if value < 1 else f"{value:,.2f} s"
+    if name.endswith("_bytes"):
+        return f"{value:,} bytes"
+    if name.endswith("_ratio"):
+        return f"{value * 100:.2f} %"
+    return f"{value:,}"
+
+
+class _Line:
+    """One line on standard error that is written over; plain lines where it is no terminal."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._terminal = sys.stderr.isatty()
+        self._phase = ""
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the measurement is."""
+        if not self._enabled:
+            return
+        text = (
+            f"{progress.phase} {progress.elapsed_seconds:4.1f}/{progress.total_seconds:.1f} s  "
+            f"{progress.text}"
+        )
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r" + text[:width].ljust(width))
+            sys.stderr.flush()
+        elif progress.phase != self._phase:
+            self._phase = progress.phase
+            sys.stderr.write(f"{progress.phase} ...\n")
+
+    def clear(self) -> None:
+        """Leave a clean line behind."""
+        if self._enabled and self._terminal:
+            sys.stderr.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
+            sys.stderr.flush()
+
+
+def _add(command: argparse.ArgumentParser, name: str, option: Option) -> None:
+    flag = "--" + name.replace("_", "-")
+    words = f"{option.help}; {option.allowed()}; default {option.default}".replace("%", "%%")
+    if option.type is bool:
+        command.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, help=words)
+    else:
+        command.add_argument(
+            flag, dest=name, type=option.type, metavar=name.upper(), default=None, help=words
+        )

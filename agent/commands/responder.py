@@ -1,0 +1,71 @@
+"""hakaru-agent responder: the far end of throughput measurements."""
+
+import argparse
+import logging
+import signal
+import sys
+
+from agent.clock import SystemClock
+from agent.failure import MeasurementFailed
+from agent.responder.admission import Admission
+from agent.responder.server import Responder, listen
+from agent.target import parse_host_port
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = "Example: hakaru-agent responder --listen 192.0.2.10:4443 --open"
+    parser.add_argument(
+        "--listen", required=True, metavar="HOST:PORT", help="address to listen on; port 0: any"
+    )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="admit everybody, without token: for labs and closed networks only",
+    )
+    parser.add_argument(
+        "--max-flows", type=int, default=64, metavar="N", help="flows at once (default 64)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every flow")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    if options.max_flows < 1:
+        print(f"--max-flows: found {options.max_flows}, allowed is 1 or more", file=sys.stderr)
+        return 2
+    try:
+        host, port = _listen_address(options.listen)
+    except MeasurementFailed as error:
+        print(f"--listen: {error.failure.text}", file=sys.stderr)
+        return 2
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        print(f"cannot listen on {options.listen}: {error}. Choose another port.", file=sys.stderr)
+        return 1
+    admission = Admission(open_to_all=options.open, maximum_flows=options.max_flows)
+    responder = Responder(listener, admission, SystemClock())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: responder.stop())
+    bound = listener.getsockname()
+    who = "everybody" if options.open else "nobody (no key to check tokens with, and no --open)"
+    print(
+        f"responder: ndt7 on {bound[0]} port {bound[1]}, admits {who}", file=sys.stderr, flush=True
+    )
+    responder.serve()
+    return 0
+
+
+def _listen_address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if colon and port == "0":
+        return parse_host_port(f"{host}:1")[0], 0
+    if host in ("0.0.0.0", "[::]"):  # noqa: S104 - the operator asked for all addresses
+        return host.strip("[]"), parse_host_port(f"127.0.0.1:{port}")[1]
+    return parse_host_port(text)

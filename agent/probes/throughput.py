@@ -1,0 +1,140 @@
+"""Throughput: goodput of N parallel TCP flows to an ndt7 responder, both directions.
+
+The figures are TCP goodput in bits per second: bytes of the TCP stream that arrived, divided
+by time, warm-up discarded. Download is counted here, upload from the bytes that the far
+end's kernel acknowledged; never from bytes written.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agent.failure import MeasurementFailed
+from agent.probes import Findings, Progress, Report, Request
+from agent.probes.options import Option, resolve
+from agent.target import parse_host_port
+from agent.throughput import client
+from agent.throughput.client import DirectionResult
+from agent.throughput.estimator import Sample
+from agent.throughput.flow import Test
+from wire.measurement import Json
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "flows": Option(
+        type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows (a number of flows)"
+    ),
+    "seconds": Option(
+        type=float,
+        default=5.0,
+        minimum=1,
+        maximum=10,
+        help="length of the test in each direction, warm-up included (seconds)",
+    ),
+    "direction": Option(
+        type=str,
+        default="both",
+        choices=("download", "upload", "both"),
+        help="which way the data flow, seen from here",
+    ),
+}
+
+_SHOWN_SECONDS: Final = 1.0
+_REPORT_SECONDS: Final = 0.25
+
+
+def probe(request: Request, report: Report) -> Findings:
+    """Measure. ``request.target`` is HOST:PORT of an ndt7 server without TLS."""
+    options = resolve(OPTIONS, request.options)
+    host, port = parse_host_port(request.target)
+    flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
+    assert isinstance(flows, int)
+    assert isinstance(seconds, float)
+    tests: Sequence[Test] = ("download", "upload")
+    wanted = tests if direction == "both" else [test for test in tests if test == direction]
+    targets = client.resolve(host, port)
+    values: dict[str, Json] = {}
+    confidence: dict[str, Json] = {}
+    for test in wanted:
+        try:
+            found = client.measure_direction(
+                targets,
+                test,
+                flows=flows,
+                seconds=seconds,
+                clock=request.clock,
+                on_tick=_Ticker(report, test, seconds),
+            )
+        except MeasurementFailed as error:
+            error.partial = {**values, **error.partial}
+            raise
+        values |= _values(found)
+        confidence |= _confidence(found)
+    context: dict[str, Json] = {
+        "engine": "ndt7",
+        "flows_count": flows,
+        "test_seconds": seconds,
+        "method": _METHOD,
+        "address_family": "ipv6" if ":" in targets[0].address else "ipv4",
+    }
+    return Findings(values=values, context=context, confidence=confidence)
+
+
+_METHOD: Final = (
+    "TCP goodput; warm-up discarded; least-squares slope of bytes received (download) or "
+    "acknowledged by the far end (upload) over time"
+)
+
+
+class _Ticker:
+    """Tells a person the rate of the last second, four times a second."""
+
+    def __init__(self, report: Report, test: Test, seconds: float) -> None:
+        self._report = report
+        self._test = test
+        self._seconds = seconds
+        self._next = 0.0
+
+    def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
+        if elapsed_seconds >= self._next:
+            self._next = elapsed_seconds + _REPORT_SECONDS
+            self._report(
+                Progress(
+                    phase=self._test,
+                    elapsed_seconds=min(elapsed_seconds, self._seconds),
+                    total_seconds=self._seconds,
+                    text=f"{_recent_bps(samples) / 1e6:,.1f} Mbit/s",
+                )
+            )
+        return False
+
+
+def _recent_bps(samples: Sequence[Sample]) -> float:
+    last = samples[-1]
+    first = next(
+        sample for sample in samples if sample.at_seconds >= last.at_seconds - _SHOWN_SECONDS
+    )
+    if last.at_seconds <= first.at_seconds:
+        return 0.0
+    return 8 * (last.total_bytes - first.total_bytes) / (last.at_seconds - first.at_seconds)
+
+
+def _values(found: DirectionResult) -> dict[str, Json]:
+    named: dict[str, Json] = {
+        "bps": found.estimate.rate_bps,
+        "bytes": found.total_bytes,
+        "peer_bytes": found.peer_bytes,
+        "window_seconds": found.estimate.window_seconds,
+        "warmup_seconds": found.estimate.warmup_seconds,
+        "min_rtt_seconds": found.min_rtt_seconds,
+        "loaded_rtt_seconds": found.rtt_seconds,
+        "retransmit_ratio": found.retransmit_ratio,
+        "rwnd_limited_ratio": found.rwnd_limited_ratio,
+        "sndbuf_limited_ratio": found.sndbuf_limited_ratio,
+    }
+    return {f"{found.test}_{name}": value for name, value in named.items() if value is not None}
+
+
+def _confidence(found: DirectionResult) -> dict[str, Json]:
+    return {
+        f"{found.test}_windows_count": found.estimate.windows_count,
+        f"{found.test}_relative_half_width_ratio": found.estimate.relative_half_width_ratio,
+    }

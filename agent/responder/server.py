@@ -1,0 +1,161 @@
+"""The ndt7 server: one thread a flow, the same engine as the client.
+
+Threads spend their time in the kernel (sendfile, recv with MSG_TRUNC) and in the selector, so
+they share the processor well. A slow or silent peer is cut off by time, never waited for.
+"""
+
+import logging
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent.clock import Clock
+from agent.responder.admission import Admission
+from agent.throughput.engine import Engine, FlowEnded, Stalled
+from agent.throughput.flow import Flow, Test
+from agent.throughput.framing import ProtocolViolation
+from agent.throughput.handshake import Rejected, ServerHandshake, Upgrade, refuse
+from agent.throughput.payload import FrameStore
+
+log = logging.getLogger(__name__)
+
+DOWNLOAD_SECONDS: Final = 10.0
+"""Longest download (ndt7: up to ten seconds)."""
+UPLOAD_SECONDS: Final = 13.0
+"""Longest upload: the client ends it; ndt7 allows to close after thirteen seconds."""
+HEAD_SECONDS: Final = 5.0
+"""A request must be complete within this time, however slowly it comes."""
+_HANDSHAKES_AT_ONCE: Final = 256
+
+
+@dataclass
+class _Running:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    flows: int = 0
+    connections: int = 0
+
+
+class Responder:
+    """Listens and serves until :meth:`stop`."""
+
+    def __init__(self, listener: socket.socket, admission: Admission, clock: Clock) -> None:
+        self._listener = listener
+        self._admission = admission
+        self._clock = clock
+        self._store = FrameStore(masked=False)
+        self._running = _Running()
+        self._stopping = threading.Event()
+
+    def serve(self) -> None:
+        """Accept connections until :meth:`stop` is called from another thread or a signal."""
+        self._listener.settimeout(0.5)
+        while not self._stopping.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            except OSError as error:
+                if self._stopping.is_set():
+                    break
+                log.warning("accept: %s; going on", error)  # out of descriptors: others may end
+                self._stopping.wait(0.2)
+                continue
+            self._spawn(sock)
+        self._listener.close()
+
+    def stop(self) -> None:
+        """End soon; running flows are cut by their own limits or the end of the process."""
+        self._stopping.set()
+
+    def _spawn(self, sock: socket.socket) -> None:
+        with self._running.lock:
+            if self._running.connections >= _HANDSHAKES_AT_ONCE:
+                sock.close()
+                return
+            self._running.connections += 1
+        threading.Thread(target=self._connection, args=(sock,), daemon=True).start()
+
+    def _connection(self, sock: socket.socket) -> None:
+        try:
+            with sock:
+                upgrade = self._handshake(sock)
+                if upgrade is not None:
+                    self._admitted(sock, upgrade)
+        except OSError as error:
+            log.info("a connection ended: %s", error)
+        finally:
+            with self._running.lock:
+                self._running.connections -= 1
+
+    def _handshake(self, sock: socket.socket) -> Upgrade | None:
+        handshake = ServerHandshake()
+        deadline = self._clock.monotonic_seconds() + HEAD_SECONDS
+        while True:
+            left = deadline - self._clock.monotonic_seconds()
+            if left <= 0:
+                raise TimeoutError("the request did not come in time")
+            sock.settimeout(left)
+            try:
+                upgrade = handshake.receive(sock.recv(4096))
+            except Rejected as error:
+                sock.sendall(error.response)
+                return None
+            if upgrade is not None:
+                return upgrade
+
+    def _admitted(self, sock: socket.socket, upgrade: Upgrade) -> None:
+        with self._running.lock:
+            refused = self._admission.why_refused(upgrade.headers, self._running.flows)
+            if refused is None:
+                self._running.flows += 1
+        if refused is not None:
+            status, reason = refused
+            log.info("refused: %s", reason)
+            sock.sendall(refuse(status, reason, refusal=True))
+            return
+        try:
+            sock.sendall(upgrade.response)
+            self._flow(sock, "download" if upgrade.test == "download" else "upload", upgrade.early)
+        except ProtocolViolation as error:
+            log.info("a peer broke the protocol: %s", error)
+        finally:
+            with self._running.lock:
+                self._running.flows -= 1
+
+    def _flow(self, sock: socket.socket, test: Test, early: bytes) -> None:
+        endpoints = (_endpoint(sock.getpeername()), _endpoint(sock.getsockname()))
+        store = self._store if test == "download" else None
+        flow = Flow(sock, side="server", test=test, store=store, early=early)
+        engine = Engine([flow], self._clock, endpoints)
+        try:
+            engine.run(
+                DOWNLOAD_SECONDS if test == "download" else UPLOAD_SECONDS,
+                lambda _elapsed, _samples: self._stopping.is_set(),
+            )
+        except FlowEnded as error:
+            log.debug("%s %s: the client ended it (%s)", test, endpoints[0], error.how)
+        except Stalled as error:
+            log.info("%s %s: %s", test, endpoints[0], error)
+            engine.close()
+            return
+        engine.finish()
+        log.info(
+            "%s %s: %d bytes in %.2f s",
+            test,
+            endpoints[0],
+            engine.samples[-1].total_bytes,
+            engine.samples[-1].at_seconds - engine.samples[0].at_seconds,
+        )
+        engine.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen on one address; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
+def _endpoint(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,247 @@
+"""One flow: a connected, upgraded socket that sends or receives ndt7 binary messages.
+
+Neither waits nor decides when to stop: :mod:`agent.throughput.engine` calls it when the socket
+is ready and at every tick.
+"""
+
+import errno
+import fcntl
+import socket
+import struct
+import termios
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from agent.throughput import messages, tcp_info
+from agent.throughput.framing import (
+    Discard,
+    FrameReader,
+    Message,
+    Opcode,
+    build_frame,
+)
+from agent.throughput.payload import Frame, FrameStore
+from agent.throughput.tcp_info import TcpInfo
+
+Side = Literal["client", "server"]
+Test = Literal["download", "upload"]
+
+_CHUNK_BYTES: Final = 1 << 20
+_CALLS_A_TURN: Final = 32
+"""Reads or writes of one flow before the others get their turn."""
+_LOWAT_MAXIMUM_BYTES: Final = 512 * 1024
+_LOWAT_SECONDS: Final = 0.005
+_NOTSENT_LOWAT_BYTES: Final = 256 * 1024
+_NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
+_TCP_NOTSENT_LOWAT: Final = 25
+_TRASH: Final = memoryview(bytearray(_CHUNK_BYTES))
+"""Never written to with MSG_TRUNC; shared by all flows."""
+
+
+@dataclass(slots=True)
+class _Out:
+    """A small frame on its way out."""
+
+    data: bytes
+    position: int = 0
+
+
+class Flow:
+    """One direction of one test over one socket (non-blocking from here on)."""
+
+    def __init__(
+        self, sock: socket.socket, *, side: Side, test: Test, store: FrameStore | None, early: bytes
+    ) -> None:
+        self.sock = sock
+        self.side = side
+        self.test = test
+        self.sends = (test == "download") == (side == "server")
+        self.peer_report: messages.PeerReport | None = None
+        self.ended: str | None = None
+        """Why the peer's side is over: ``closed`` (close frame), ``eof`` or ``reset``."""
+        self.stream_bytes = 0
+        """Bytes of the TCP stream received since the upgrade (frame headers included)."""
+        self.sent_bytes = 0
+        """Bytes given to the kernel: not what arrived, see :meth:`progress_bytes`."""
+        self._store = store
+        self._frame: Frame | None = None
+        self._offset = 0
+        self._outbox: deque[_Out] = deque()
+        self._stopping = False
+        self._reader = FrameReader(expect_masked=side == "server", binary_allowed=not self.sends)
+        self._started_at: float | None = None
+        self._acked_before = 0
+        sock.setblocking(False)
+        if self.sends:
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT_BYTES)
+        if early:
+            self._take(early)
+
+    @property
+    def app_bytes(self) -> int:
+        """Payload of binary messages received, or bytes sent, as ndt7's ``NumBytes``."""
+        return self.sent_bytes if self.sends else self._reader.binary_bytes
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether anything stands ready to go out."""
+        return bool(self._outbox) or self._frame is not None or (self.sends and not self._stopping)
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that was to go out has gone."""
+        return self._stopping and not self._outbox and self._frame is None
+
+    def start(self, now_seconds: float) -> None:
+        """Begin to count."""
+        self._started_at = now_seconds
+        self._acked_before = self._acked()
+
+    def progress_bytes(self) -> int:
+        """Bytes that made it across: received here, or acknowledged by the receiver's kernel.
+
+        Bytes written are never counted: at low rates buffers hold seconds of them.
+        """
+        if self.sends:
+            return self._acked() - self._acked_before
+        return self.stream_bytes
+
+    def read_ready(self) -> None:
+        """Take in what is there: payload is thrown away by the kernel (tcp(7), MSG_TRUNC)."""
+        if self._over():
+            return
+        try:
+            for _ in range(_CALLS_A_TURN):
+                wanted = self._reader.wants()
+                if isinstance(wanted, Discard):
+                    size = min(wanted.size, _CHUNK_BYTES)
+                    got = self.sock.recv_into(_TRASH, size, socket.MSG_TRUNC)
+                    self._reader.discarded(got)
+                    self.stream_bytes += got
+                else:
+                    data = self.sock.recv(wanted.size)
+                    got = len(data)
+                    self._take(data)
+                if got == 0:
+                    self.ended = "eof"
+                if self._over():
+                    return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broken(error)
+
+    def write_ready(self) -> None:
+        """Send until the kernel takes no more: small frames between binary ones, never inside."""
+        try:
+            for _ in range(_CALLS_A_TURN):
+                if self._frame is None and self._outbox:
+                    if not self._send_small(self._outbox[0]):
+                        return
+                elif self._frame is not None or (self.sends and not self._stopping):
+                    self._send_binary()
+                else:
+                    return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broken(error)
+
+    def say(self, now_seconds: float, endpoints: tuple[str, str] | None) -> None:
+        """Queue a measurement message of this side."""
+        if self._stopping or len(self._outbox) > 2:  # a slow line: skip rather than pile up
+            return
+        payload = messages.build(
+            origin=self.side,
+            test=self.test,
+            elapsed_seconds=now_seconds - (self._started_at or now_seconds),
+            app_bytes=self.app_bytes,
+            tcp=self.tcp_info(),
+            endpoints=endpoints,
+        )
+        self._queue(Opcode.TEXT, payload)
+
+    def stop(self) -> None:
+        """Send no further binary message; close once the current one is out (RFC 6455 7.1.2)."""
+        if not self._stopping:
+            self._queue(Opcode.CLOSE, _NORMAL_CLOSURE)
+            self._stopping = True
+
+    def tune(self, rate_bytes_per_second: float) -> None:
+        """Wake the receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT)."""
+        if not self.sends:
+            low = min(_LOWAT_MAXIMUM_BYTES, int(rate_bytes_per_second * _LOWAT_SECONDS))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
+
+    def tcp_info(self) -> TcpInfo | None:
+        """The kernel's view, or None where it has none."""
+        try:
+            return tcp_info.read(self.sock)
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self.sock.close()
+
+    def _over(self) -> bool:
+        return self.ended is not None
+
+    def _acked(self) -> int:
+        info = self.tcp_info()
+        if info is not None and info.bytes_acked is not None:
+            return info.bytes_acked
+        try:  # tcp(7), SIOCOUTQ: bytes not yet acknowledged
+            raw = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        except OSError:
+            return self._acked_before
+        return self.sent_bytes - int(struct.unpack("i", raw)[0])
+
+    def _queue(self, opcode: Opcode, payload: bytes) -> None:
+        self._outbox.append(_Out(build_frame(opcode, payload, masked=self.side == "client")))
+
+    def _send_small(self, item: _Out) -> bool:
+        sent = self.sock.send(item.data[item.position :])
+        item.position += sent
+        self.sent_bytes += sent
+        if item.position < len(item.data):
+            return False
+        self._outbox.popleft()
+        return True
+
+    def _send_binary(self) -> None:
+        assert self._store is not None
+        if self._frame is None:
+            self._frame = self._store.frame_for(self.sent_bytes)
+            self._offset = 0
+        sent = self._store.send(self.sock, self._frame, self._offset)
+        self.sent_bytes += sent
+        self._offset += sent
+        if self._offset >= self._frame.size:
+            self._frame = None
+
+    def _take(self, data: bytes) -> None:
+        self.stream_bytes += len(data)
+        self._reader.received(data)
+        if self._reader.messages:
+            arrived, self._reader.messages = self._reader.messages, []
+            for message in arrived:
+                self._answer(message)
+
+    def _answer(self, message: Message) -> None:
+        if message.opcode is Opcode.TEXT:
+            self.peer_report = messages.parse(message.payload) or self.peer_report
+        elif message.opcode is Opcode.PING:
+            self._queue(Opcode.PONG, message.payload)
+        elif message.opcode is Opcode.CLOSE:
+            self.ended = "closed"
+            self.stop()
+
+    def _broken(self, error: OSError) -> None:
+        if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
+            raise error
+        self.ended = "reset"
+        self._stopping = True
+        self._outbox.clear()
+        self._frame = None
