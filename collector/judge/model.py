@@ -34,6 +34,8 @@ class Reason(StrEnum):
     TOO_FEW_DAYS = "too_few_days"
     NO_RESULTS = "no_results"
     ALL_FAILED = "all_failed"
+    ALL_DEFERRED = "all_deferred"
+    """No test was tried: the line was busy each time, or tests were suppressed."""
     CROSS_TRAFFIC_NOT_COUNTED = "cross_traffic_not_counted"
     APPLIANCE_CEILING = "appliance_ceiling"
     INTERCEPTED = "intercepted"
@@ -88,7 +90,7 @@ class Verdict:
     school_days: int
     """School days of the week."""
     statistic: str
-    """For example ``median, 95 % order-statistic interval``."""
+    """For example ``median of capacity, 95 % order-statistic interval``."""
     median_bps: float | None
     low_bps: float | None
     high_bps: float | None
