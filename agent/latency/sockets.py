@@ -15,6 +15,7 @@ a round trip (see :meth:`agent.latency.train.Train.note_reply`).
 
 import errno
 import math
+import os
 import select
 import socket
 import struct
@@ -210,8 +211,8 @@ _FROM_QUEUE: Final = (errno.EMSGSIZE, errno.EPROTO, errno.ENOPROTOOPT, errno.EOP
 def local_trouble(error: OSError, sequence: int) -> Trouble:
     """Name what this machine's kernel answered to sending ``sequence``."""
     code = BY_ERRNO.get(error.errno or 0, FailureCode.PROTOCOL_ERROR)
-    words = errno.errorcode.get(error.errno or 0, "unknown error")
-    return Trouble(sequence, code, Operation.SEND, f"not sent by this machine ({words})")
+    words = os.strerror(error.errno or 0)
+    return Trouble(sequence, code, Operation.SEND, f"not sent by this machine: {words}")
 
 
 def _open(version: int) -> tuple[str, socket.socket]:

@@ -83,7 +83,10 @@ def probe(request: Request, report: Report) -> Findings:
             "address_family": f"ipv{echoes.version}",
             "socket_kind": echoes.kind,
             "receive_clock": "kernel" if echoes.stamped else "process",
-            **{name: options[name] for name in OPTIONS if name != "family"},
+            "planned_count": options["count"],
+            "interval_seconds": options["interval_seconds"],
+            "timeout_seconds": train.timeout_seconds,
+            "payload_bytes": len(payload),
             **{f"{code}_count": count for code, count in train.trouble_counts().items()},
         }
     return Findings(values=figures(train), context=context)
@@ -192,8 +195,9 @@ def _open(address: Address, request: Request, payload: bytes) -> EchoSocket:
     try:
         return EchoSocket(address, request.clock, request.random.getrandbits(16), payload)
     except OSError as error:
-        failure = translate(error, Operation.CONNECT)
-        raise MeasurementFailed(failure.code, failure.operation, failure.text) from error
+        code = translate(error, Operation.CONNECT).code
+        text = f"no ICMP socket towards {address[0]}: {error.strerror or error}"
+        raise MeasurementFailed(code, Operation.CONNECT, text) from error
 
 
 def _progress(train: Train, elapsed: float, total: float) -> Progress:
