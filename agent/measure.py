@@ -9,6 +9,7 @@ from agent import __version__
 from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
 from agent.probes import Findings, Probe, Report, Request
+from wire.codec import clean_line
 from wire.failure import Failure, Operation, Outcome
 from wire.ids import NO_AGENT, uuid4, uuid7
 from wire.measurement import Fields, Json, Measurement
@@ -48,7 +49,7 @@ def measure(
         stream=uuid4(random.getrandbits(128)),
         seq=1,
         probe=name,
-        target=request.target,
+        target=clean_line(request.target),
         segment=segment,
         started_at=started_at,
         boot_id=clock.boot_id(),

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +20,11 @@ MAX_DEPTH: Final = 8
 MAX_STRING_CHARACTERS: Final = 4_096
 PROBE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""RFC 3339 section 5.6 in upper case. Python reads more (weeks, no seconds, a comma)."""
+MAX_LINE_CHARACTERS: Final = 255
 T = TypeVar("T")
 _MAX_FIELD_NAME: Final = 64
 _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
@@ -41,7 +47,8 @@ class Refused(ValueError):
 
 def encode(measurement: Measurement) -> bytes:
     """Write one record as compact JSON (UTF-8). Absent things are left out."""
-    return json.dumps(to_json(measurement), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(to_json(measurement), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")  # a lone surrogate, from a file name or argv, becomes ?
 
 
 def to_json(measurement: Measurement) -> dict[str, Json]:
@@ -68,7 +75,7 @@ def to_json(measurement: Measurement) -> dict[str, Json]:
         record["failure"] = {
             "code": measurement.failure.code.value,
             "operation": measurement.failure.operation.value,
-            "text": measurement.failure.text[:MAX_TEXT_CHARACTERS],
+            "text": _UNSTORABLE.sub("?", measurement.failure.text[:MAX_TEXT_CHARACTERS]),
         }
     if measurement.confidence is not None:
         record["confidence"] = dict(measurement.confidence)
@@ -120,8 +127,14 @@ def from_json(record: dict[str, Json]) -> Measurement:
     }
     _check_outcome(measurement_fields)
     for name, value in rest.items():
-        _check_json(name, value, 1)
+        _check_scalar("a key of the record", name)
+        _check_json(_short(name), value, 1)
     return Measurement(schema_version=version, extra=rest, **measurement_fields)
+
+
+def clean_line(text: str) -> str:
+    """Make of any text one that ``target`` may hold: ? for what is unprintable, cut, not empty."""
+    return _CONTROL.sub("?", text)[:MAX_LINE_CHARACTERS] or "?"
 
 
 def format_time(moment: datetime) -> str:
@@ -174,7 +187,11 @@ def _name(place: str, value: Json) -> str:
 
 
 def _line(place: str, value: Json) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= 255 or _CONTROL.search(value):
+    if (
+        not isinstance(value, str)
+        or not 1 <= len(value) <= MAX_LINE_CHARACTERS
+        or _CONTROL.search(value)
+    ):
         raise Refused(place, value, "1 to 255 printable characters")
     return value
 
@@ -187,16 +204,11 @@ def _flag(place: str, value: Json) -> bool:
 
 def _time(place: str, value: Json) -> datetime:
     allowed = "an RFC 3339 time with offset, such as 2026-05-11T00:30:00.000000Z"
-    if not isinstance(value, str) or len(value) > 40:
+    if not isinstance(value, str) or TIME.fullmatch(value) is None:
         raise Refused(place, value, allowed)
     try:
-        moment = datetime.fromisoformat(value)
-        if "T" not in value or moment.utcoffset() is None:
-            raise Refused(place, value, allowed)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, Refused):
-            raise
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Refused(place, value, allowed) from None
 
 
@@ -319,8 +331,8 @@ def _check_scalar(place: str, value: Json) -> None:
 def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise Refused(_short(twice), "this key twice", "each key once")
     return result
 
@@ -340,8 +352,13 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)[:200]
-    text = _CONTROL.sub("?", text)
+    if isinstance(value, dict | list):
+        text = (
+            f"an object of {len(value)}" if isinstance(value, dict) else f"a list of {len(value)}"
+        )
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = _CONTROL.sub("?", text[:200])
     return text if len(text) <= 60 else text[:57] + "..."
 
 

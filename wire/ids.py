@@ -7,7 +7,7 @@ import re
 import uuid
 from typing import Final
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 NO_AGENT: Final = "00000000-0000-0000-0000-000000000000"
 """Agent id of a measurement made before the agent was enrolled (RFC 9562 nil UUID)."""
@@ -35,4 +35,4 @@ def uuid4(random_bits: int) -> str:
 
 def is_uuid(text: object) -> bool:
     """Tell whether ``text`` is a UUID in the one spelling we store: lower case, with hyphens."""
-    return isinstance(text, str) and _UUID.fullmatch(text) is not None
+    return isinstance(text, str) and UUID.fullmatch(text) is not None

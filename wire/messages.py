@@ -19,6 +19,8 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """Of the JSON text, after decompression."""
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 """Of the body as sent."""
+MAX_ACKNOWLEDGEMENT_BYTES: Final = 2 * 1024 * 1024
+"""Names MAX_BATCH_RECORDS ids with a long reason each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
 
 def decode_acknowledgement(raw: bytes) -> Acknowledgement:
     """Read an acknowledgement. Raises :class:`wire.codec.Refused` for anything else."""
+    if len(raw) > MAX_ACKNOWLEDGEMENT_BYTES:
+        allowed = f"at most {MAX_ACKNOWLEDGEMENT_BYTES} bytes"
+        raise Refused("acknowledgement", f"{len(raw)} bytes", allowed)
     message = parse_object(raw, "acknowledgement")
     return Acknowledgement(
         tuple(_uuid("committed", item) for item in _list(message, "committed")),

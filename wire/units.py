@@ -1,7 +1,8 @@
 """Units live in names. This is the table of suffixes and what a value of each may be.
 
 A key of ``values``, ``context`` or ``confidence`` that ends in one of these suffixes holds a
-finite number of that unit within its range; other keys hold text, flags, lists or objects.
+finite number of that unit within its range; other keys hold text, flags, lists or objects. A
+number under a name without unit is read, since it is somebody else's, but nothing here writes one.
 """
 
 from dataclasses import dataclass
@@ -51,10 +52,10 @@ def why_not(name: str, value: object) -> str | None:
         return f"{wanted} of {unit.meaning}"
     if unit.whole and not isinstance(value, int):
         return f"{wanted} of {unit.meaning}"
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return f"below 2^63 ({unit.meaning})"
     if unit.minimum is not None and value < unit.minimum:
         return f"at least {unit.minimum:g} ({unit.meaning})"
     if unit.maximum is not None and value > unit.maximum:
         return f"at most {unit.maximum:g} ({unit.meaning})"
-    if unit.whole and value >= 1 << 63:
-        return f"below 2^63 ({unit.meaning})"
     return None
