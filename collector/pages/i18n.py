@@ -1,0 +1,49 @@
+"""The one table of words: :file:`texts.toml`, Japanese and English side by side."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+LANGUAGES: Final = ("ja", "en")
+"""The first is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one language. Called with a key such as ``city.title`` and its names."""
+
+    language: str
+    table: Mapping[str, str]
+
+    def __call__(self, key: str, **names: object) -> str:
+        """Give the text of ``key`` with ``names`` filled in. Raises KeyError for an unknown key.
+
+        The result is plain text: templates escape it like any other value.
+        """
+        text = self.table[key]
+        return text.format(**names) if names else text
+
+    def either(self, key: str, otherwise: str) -> str:
+        """Give the text of ``key``, or that of ``otherwise`` where the key comes from data."""
+        return self.table.get(key) or self.table[otherwise]
+
+
+def words(language: str) -> Words:
+    """Give the words of a language; of the default where it is not one of ours."""
+    chosen = language if language in LANGUAGES else LANGUAGES[0]
+    index = LANGUAGES.index(chosen)
+    return Words(chosen, {key: pair[index] for key, pair in table().items()})
+
+
+@cache
+def table() -> Mapping[str, tuple[str, ...]]:
+    """Read the table: ``section.key`` to one text for each language."""
+    raw = tomllib.loads(files("collector.pages").joinpath("texts.toml").read_text("utf-8"))
+    return {
+        f"{section}.{key}": tuple(texts)
+        for section, entries in raw.items()
+        for key, texts in entries.items()
+    }

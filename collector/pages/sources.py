@@ -1,0 +1,70 @@
+"""Which city, week and moment the pages show."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from collector.clock import Clock
+from collector.compliance import shown_week
+from collector.judge.calendar import Calendars
+from collector.judge.criteria import Criteria
+from collector.judge.week import Week
+from collector.pages.i18n import Words
+from collector.store.interface import Store
+
+SIMULATED_CITY: Final = "simulated_city"
+"""Setting: ``1`` where pages show simulated verdicts."""
+SHOWN_WEEK: Final = "shown_week"
+"""Setting: the week shown where a simulated city is asked for none."""
+SIMULATED_NOW: Final = "simulated_now"
+"""Setting: the moment at which a simulated city is looked at (RFC 3339); ages count from it."""
+CITY_NAME: Final = "city_name_{language}"
+"""Setting: the city's name in one language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSources:
+    """Where the pages take everything from."""
+
+    store: Store
+    criteria: Criteria
+    calendars: Calendars
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What holds for a whole page: city, simulated or not, now, and the week shown."""
+
+    city_name: str
+    simulated: bool
+    now: datetime
+    week: Week
+    weeks: tuple[str, ...]
+    """Weeks to choose from, newest first."""
+
+
+class NoSuchWeek(ValueError):
+    """A week was asked for that has no verdicts."""
+
+
+def frame(sources: PageSources, words: Words, wanted_week: str) -> Frame:
+    """Decide what a page shows; raises :class:`NoSuchWeek` for a week without verdicts."""
+    store = sources.store
+    simulated = store.setting(SIMULATED_CITY) == "1"
+    now = sources.clock.now()
+    weeks = tuple(store.judged_weeks(simulated=simulated))
+    pinned = store.setting(SHOWN_WEEK) if simulated else None
+    default = Week.parse(pinned) if pinned else shown_week(store, simulated=simulated, now=now)
+    if wanted_week and wanted_week not in (*weeks, str(default)):
+        raise NoSuchWeek(wanted_week)
+    if simulated and (moment := store.setting(SIMULATED_NOW)):
+        now = datetime.fromisoformat(moment)
+    return Frame(
+        city_name=store.setting(CITY_NAME.format(language=words.language))
+        or words("site.default_city"),
+        simulated=simulated,
+        now=now,
+        week=Week.parse(wanted_week) if wanted_week else default,
+        weeks=weeks,
+    )
