@@ -71,10 +71,8 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(result: Measurement) -> str:
     """The figures for a person: value, unit, and how it was obtained."""
-    lines = [
-        f"{result.probe} to {result.target}, {result.duration_seconds:.1f} s: "
-        f"{result.outcome.value}"
-    ]
+    took = f"{result.duration_seconds:.1f} s"
+    lines = [f"{result.probe} to {result.target}, {took}: {result.outcome.value}"]
     if result.failure is not None:
         lines.append(f"  failed: {result.failure}")
         if result.values:

@@ -15,6 +15,7 @@ from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, wa
 from agent.throughput.flow import Flow, Test
 from agent.throughput.handshake import ClientHandshake
 from agent.throughput.payload import FrameStore
+from agent.throughput.tcp_info import TcpInfo
 from wire.failure import FailureCode, Operation
 
 CONNECT_SECONDS: Final = 5.0
@@ -93,11 +94,12 @@ def measure_direction(
         engine = Engine(opened, clock)
         try:
             samples = _run(engine, seconds, on_tick, Operation(test))
-            result = _result(test, opened, samples, seconds)
-            engine.finish()
+            found = _estimate(test, samples, seconds)
+            own = [flow.tcp_info() for flow in opened]
+            engine.finish()  # brings the far end's last word on what it counted
+            return _result(test, found, samples, own, opened)
         finally:
             engine.close()
-        return result
     finally:
         if store is not None:
             store.close()
@@ -118,9 +120,7 @@ def _run(engine: Engine, seconds: float, on_tick: OnTick, operation: Operation) 
         raise _failed(error, operation) from error
 
 
-def _result(
-    test: Test, flows: Sequence[Flow], samples: Sequence[Sample], seconds: float
-) -> DirectionResult:
+def _estimate(test: Test, samples: Sequence[Sample], seconds: float) -> Estimate:
     operation = Operation(test)
     try:
         found = estimate(samples, warmup_seconds(seconds))
@@ -131,13 +131,20 @@ def _result(
     if found.window_bytes < _FEWEST_BYTES:
         text = f"{found.window_bytes} bytes in {found.window_seconds:.1f} s are too few for a rate"
         raise _ended(FailureCode.TOO_SLOW, operation, text, samples)
-    senders = [
-        flow.tcp_info() if test == "upload" else flow.peer_report and flow.peer_report.tcp
-        for flow in flows
-    ]
-    infos = [info for info in senders if info]
-    said = [flow.peer_report.app_bytes for flow in flows if flow.peer_report is not None]
-    counted = [number for number in said if number is not None]
+    return found
+
+
+def _result(
+    test: Test,
+    found: Estimate,
+    samples: Sequence[Sample],
+    own: Sequence[TcpInfo | None],
+    flows: Sequence[Flow],
+) -> DirectionResult:
+    reports = [flow.peer_report for flow in flows if flow.peer_report is not None]
+    senders = own if test == "upload" else [report.tcp for report in reports]
+    infos = [info for info in senders if info is not None]
+    counted = [report.app_bytes for report in reports if report.app_bytes is not None]
 
     def column(name: str) -> list[int]:
         values = (getattr(info, name) for info in infos)

@@ -75,10 +75,16 @@ class Engine:
                 return self.samples
 
     def finish(self) -> None:
-        """End politely within :data:`FINISH_SECONDS`: last frame, close frame, peer's answer."""
-        deadline = self._clock.monotonic_seconds() + FINISH_SECONDS
+        """End politely within :data:`FINISH_SECONDS`.
+
+        The binary message under way, a last measurement message, a close frame, the peer's.
+        """
+        now = self._clock.monotonic_seconds()
+        deadline = now + FINISH_SECONDS
         for flow in self._flows:
+            flow.say(now, self._endpoints)
             flow.stop()
+            self._watch(flow)
         while any(flow.ended is None or not flow.finished for flow in self._flows):
             left = deadline - self._clock.monotonic_seconds()
             if left <= 0:
@@ -120,6 +126,7 @@ class Engine:
     def _tick(self, now: float, moved_at: float) -> float:
         for flow in self._flows:
             flow.read_ready()  # what waits in the kernel belongs to this sample
+            self._watch(flow)
         self._sample(now)
         ended = next((flow.ended for flow in self._flows if flow.ended is not None), None)
         if ended is not None:
@@ -132,8 +139,15 @@ class Engine:
         return moved_at
 
     def _sample(self, now: float) -> None:
-        total = sum(flow.progress_bytes() for flow in self._flows)
-        self.samples.append(Sample(now, total))
+        counts = [flow.progress() for flow in self._flows]
+        segments = [count.segments for count in counts if count.segments is not None]
+        self.samples.append(
+            Sample(
+                now,
+                sum(count.in_order_bytes for count in counts),
+                sum(segments) if len(segments) == len(counts) else None,
+            )
+        )
 
     def _tune(self) -> None:
         back = self.samples[max(0, len(self.samples) - 5)]

@@ -47,6 +47,20 @@ class _Out:
     position: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much made it across, counted in two ways.
+
+    ``in_order_bytes``: received here in order, or acknowledged by the receiver's kernel.
+    ``segments``: data segments that arrived here, or that the receiver has acknowledged
+    selectively or at all (TCP_INFO: data_segs_in, delivered); None where the kernel does not
+    say. A lost segment holds back the first count until it is repaired, never the second.
+    """
+
+    in_order_bytes: int
+    segments: int | None
+
+
 class Flow:
     """One direction of one test over one socket (non-blocking from here on)."""
 
@@ -63,7 +77,7 @@ class Flow:
         self.stream_bytes = 0
         """Bytes of the TCP stream received since the upgrade (frame headers included)."""
         self.sent_bytes = 0
-        """Bytes given to the kernel: not what arrived, see :meth:`progress_bytes`."""
+        """Bytes given to the kernel: not what arrived, see :meth:`progress`."""
         self._store = store
         self._frame: Frame | None = None
         self._offset = 0
@@ -71,7 +85,7 @@ class Flow:
         self._stopping = False
         self._reader = FrameReader(expect_masked=side == "server", binary_allowed=not self.sends)
         self._started_at: float | None = None
-        self._acked_before = 0
+        self._before = Progress(0, 0)
         sock.setblocking(False)
         if self.sends:
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT_BYTES)
@@ -96,16 +110,27 @@ class Flow:
     def start(self, now_seconds: float) -> None:
         """Begin to count."""
         self._started_at = now_seconds
-        self._acked_before = self._acked()
+        self._before = Progress(0, 0)
+        self._before = self.progress()
 
-    def progress_bytes(self) -> int:
-        """Bytes that made it across: received here, or acknowledged by the receiver's kernel.
+    def progress(self) -> Progress:
+        """What made it across since :meth:`start`.
 
         Bytes written are never counted: at low rates buffers hold seconds of them.
         """
+        info = self.tcp_info()
         if self.sends:
-            return self._acked() - self._acked_before
-        return self.stream_bytes
+            in_order = self._acked(info)
+            segments = info.delivered_segments if info else None
+        else:
+            arrived = info.bytes_received if info else None
+            in_order = self.stream_bytes if arrived is None else arrived
+            segments = info.data_segs_in if info else None
+        before = self._before.segments
+        return Progress(
+            in_order - self._before.in_order_bytes,
+            None if segments is None or before is None else (segments - before) % (1 << 32),
+        )
 
     def read_ready(self) -> None:
         """Take in what is there: payload is thrown away by the kernel (tcp(7), MSG_TRUNC)."""
@@ -188,15 +213,11 @@ class Flow:
     def _over(self) -> bool:
         return self.ended is not None
 
-    def _acked(self) -> int:
-        info = self.tcp_info()
+    def _acked(self, info: TcpInfo | None) -> int:
         if info is not None and info.bytes_acked is not None:
             return info.bytes_acked
-        try:  # tcp(7), SIOCOUTQ: bytes not yet acknowledged
-            raw = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        except OSError:
-            return self._acked_before
-        return self.sent_bytes - int(struct.unpack("i", raw)[0])
+        raw = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        return self.sent_bytes - int(struct.unpack("i", raw)[0])  # tcp(7), SIOCOUTQ
 
     def _queue(self, opcode: Opcode, payload: bytes) -> None:
         self._outbox.append(_Out(build_frame(opcode, payload, masked=self.side == "client")))
@@ -235,8 +256,7 @@ class Flow:
         elif message.opcode is Opcode.PING:
             self._queue(Opcode.PONG, message.payload)
         elif message.opcode is Opcode.CLOSE:
-            self.ended = "closed"
-            self.stop()
+            self.ended = "closed"  # the engine answers: a last report, then our close frame
 
     def _broken(self, error: OSError) -> None:
         if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):

@@ -20,10 +20,12 @@ _LAYOUT: Final = (
     ("bytes_received", 128, "Q"),
     ("notsent_bytes", 144, "I"),
     ("min_rtt_microseconds", 148, "I"),
+    ("data_segs_in", 152, "I"),
     ("delivery_rate_bytes_per_second", 160, "Q"),
     ("busy_microseconds", 168, "Q"),
     ("rwnd_limited_microseconds", 176, "Q"),
     ("sndbuf_limited_microseconds", 184, "Q"),
+    ("delivered_segments", 192, "I"),
     ("bytes_sent", 200, "Q"),
     ("bytes_retrans", 208, "Q"),
 )
@@ -45,10 +47,12 @@ class TcpInfo:
     bytes_received: int | None = None
     notsent_bytes: int | None = None
     min_rtt_microseconds: int | None = None
+    data_segs_in: int | None = None
     delivery_rate_bytes_per_second: int | None = None
     busy_microseconds: int | None = None
     rwnd_limited_microseconds: int | None = None
     sndbuf_limited_microseconds: int | None = None
+    delivered_segments: int | None = None
     bytes_sent: int | None = None
     bytes_retrans: int | None = None
 
