@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collector.judge.calendar import Calendar, Calendars, DayRange, Period
-from collector.judge.reading import Reading, Table, join, parse_toml, read_bytes
+from collector.judge.reading import Reading, Table, join, parse_toml, read_bytes, words
 
 _KEYS: Final = (
     "school_weekdays",
@@ -174,7 +174,9 @@ def _ranges(reading: Reading, table: Table, place: str, key: str) -> tuple[DayRa
         if first is None or last is None:
             continue
         if (first[0] is None) != (last[0] is None):
-            reading.wrong(here, "a year in only one of first and last", "both or neither dated")
+            reading.wrong(
+                here, words("a year in only one of first and last"), "both or neither dated"
+            )
         elif first[0] is not None and last[0] is not None and _before(last, first):
             reading.wrong(f"{here}.last", item.get("last"), "a day not before first")
         result.append(DayRange(first=first, last=last, reason=reason))

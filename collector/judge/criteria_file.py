@@ -8,7 +8,7 @@ from typing import Final
 
 from collector.judge.bands import DEFAULT_BANDS, Band, bands_up_to
 from collector.judge.criteria import MAX_PUPILS, Criteria, Row, Uncertain, enclosing_rows, slope
-from collector.judge.reading import Reading, Table, parse_toml, read_bytes
+from collector.judge.reading import Reading, Table, parse_toml, read_bytes, words
 
 LAST_SLOPE: Final = "last slope"
 _TABLE_KEYS: Final = (
@@ -69,7 +69,7 @@ def _rows(reading: Reading, tables: list[Table]) -> tuple[Row, ...]:
                 Row(pupils=pupils, mbps=Fraction(mbps), source=source, published_on=published_on)
             )
     if len(tables) < 2:
-        reading.wrong("row", f"{len(tables)} rows", "at least two [[row]] tables")
+        reading.wrong("row", words(f"{len(tables)} rows"), "at least two [[row]] tables")
     if len(rows) == len(tables):
         _check_ascending(reading, rows)
     return tuple(rows)
@@ -80,7 +80,11 @@ def _check_ascending(reading: Reading, rows: list[Row]) -> None:
         if right.pupils <= left.pupils:
             reading.wrong(f"row {number}.pupils", right.pupils, f"more than {left.pupils}")
         elif right.mbps < left.mbps:
-            reading.wrong(f"row {number}.mbps", float(right.mbps), f"at least {float(left.mbps):g}")
+            reading.wrong(
+                f"row {number}.mbps",
+                words(f"{float(right.mbps):g}"),
+                f"at least {float(left.mbps):g}",
+            )
 
 
 def _date(reading: Reading, item: Table, place: str) -> date:
@@ -116,7 +120,7 @@ def _uncertain(
         if enclosing_rows(rows, one) is None:
             reading.wrong(
                 place,
-                f"{first} to {last} pupils",
+                words(f"{first} to {last} pupils"),
                 "a range between two neighbouring rows that have a further row on each side",
             )
         result.append(one)

@@ -17,6 +17,20 @@ Table = Mapping[str, Any]
 """A parsed TOML table; its values are checked one by one before use."""
 
 
+class _Words(str):
+    """What was found, told in words of ours: shown without quotes."""
+
+    __slots__ = ()
+
+
+THIS_KEY: Final = _Words("this key")
+
+
+def words(text: str) -> str:
+    """Mark ``text`` as a description of what was found, not as what was found."""
+    return _Words(text)
+
+
 class ConfigRefused(ValueError):
     """A configuration file is not what it should be. ``mistakes`` holds every one found."""
 
@@ -49,7 +63,7 @@ class Reading:
                 continue
             near = difflib.get_close_matches(key, names, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            self.wrong(join(place, key), "this key", f"one of {', '.join(names)}{hint}")
+            self.wrong(join(place, key), THIS_KEY, f"one of {', '.join(names)}{hint}")
 
     def table(self, parent: Table, place: str, key: str) -> Table:
         """Give the table ``key``, empty and noted where it is missing or something else."""
@@ -132,7 +146,9 @@ def show(value: object) -> str:
     """Render what was found, short and on one line; ``nothing`` for what is missing."""
     if value is None:
         return "nothing"
+    if isinstance(value, Decimal):
+        return str(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     text = "".join(char if char.isprintable() else "?" for char in text)
     text = text if len(text) <= 60 else text[:57] + "..."
-    return f"'{text}'" if isinstance(value, str) else text
+    return f"'{text}'" if isinstance(value, str) and not isinstance(value, _Words) else text

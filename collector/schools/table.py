@@ -15,6 +15,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
 
+from collector.judge.reading import show, words
 from collector.schools.encoding import NotText, decode
 
 MAX_FILE_BYTES: Final = 10_000_000
@@ -70,12 +71,12 @@ class CsvTable:
     def rows(self, raw: bytes) -> Iterator["Row"]:
         """Give the rows that have the right number of fields; empty rows are passed over."""
         if len(raw) > MAX_FILE_BYTES:
-            self.wrong(1, "1", _Words(f"{len(raw)} bytes"), f"at most {MAX_FILE_BYTES} bytes")
+            self.wrong(1, "1", words(f"{len(raw)} bytes"), f"at most {MAX_FILE_BYTES} bytes")
             return
         try:
             text = decode(raw)
         except NotText as error:
-            self.wrong(error.line, "1", _Words(error.found), error.allowed)
+            self.wrong(error.line, "1", words(error.found), error.allowed)
             return
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         line = 1
@@ -88,7 +89,7 @@ class CsvTable:
                     yield Row(self, line, dict(zip(self.header, fields, strict=True)))
                 line = reader.line_num + 1
         except csv.Error as error:
-            self.wrong(line, "1", _Words(f"broken CSV ({error})"), 'fields quoted in pairs of "')
+            self.wrong(line, "1", words(f"broken CSV ({error})"), 'fields quoted in pairs of "')
 
     def _header_fits(self, found: Sequence[str]) -> bool:
         """Check the header; say whether the rows can still be read by position."""
@@ -214,21 +215,6 @@ YES_NO: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("no", "false", "0", "いいえ", "無", "×"), False),
 }
 """Folded words for yes and no."""
-
-
-class _Words(str):
-    """What was found, told in words of ours: shown without quotes."""
-
-    __slots__ = ()
-
-
-def show(found: object) -> str:
-    """Render what was found: short, on one line, harmless in a terminal."""
-    if found is None:
-        return "nothing"
-    text = "".join(char if char.isprintable() else "?" for char in str(found))
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return text if isinstance(found, _Words) else f"'{text}'"
 
 
 def _half_width(field: str) -> str:
