@@ -59,7 +59,7 @@ def simulate(
 
 def _agent(school: School, plan: Plan, random: Random) -> SimulatedAgent:
     agent_id, stream, boot_id = (uuid4(random.getrandbits(128)) for _ in range(3))
-    booted_at = _at(WEEKS[0], 0, time(5, 0))
+    booted_at = moment_of(WEEKS[0], 0, time(5, 0))
     measurements: list[Measurement] = []
     for index, (week, path) in enumerate(zip(WEEKS, plan, strict=True)):
         if path.falls_silent and index >= len(WEEKS) // 2:
@@ -96,7 +96,9 @@ def _slots(week: str, path: Path, random: Random) -> Iterator[_Slot]:
         if path.quiet_per_day < 1:  # an appliance that is switched on in the morning only
             slots = [slots[0], slots[2]]
         for start, minutes, lesson in sorted(slots):
-            moment = _at(week, day, start) + timedelta(seconds=random.uniform(0, minutes * 60))
+            moment = moment_of(week, day, start) + timedelta(
+                seconds=random.uniform(0, minutes * 60)
+            )
             yield _Slot(moment, lesson, evening=start > time(12) and not lesson)
 
 
@@ -182,7 +184,7 @@ def _latency(path: Path, slot: _Slot, random: Random) -> Fields:
     }
 
 
-def _at(week: str, day: int, moment: time) -> datetime:
+def moment_of(week: str, day: int, moment: time) -> datetime:
     """The moment of a weekday (0 = Monday) of an ISO week in Asia/Tokyo, in UTC."""
     year, number = week.split("-W")
     local = date.fromisocalendar(int(year), int(number), day + 1)
