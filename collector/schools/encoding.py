@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 _THREE_BYTES: Final = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}")
+_MARK: Final = b"\xef\xbb\xbf"
 _SAVE: Final = "save the file as 'CSV UTF-8'"
 
 
@@ -27,12 +28,14 @@ def decode(raw: bytes) -> str:
     allowed = f"UTF-8 or CP932 text: {_SAVE}"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise NotText(1, "UTF-16 text", allowed)
+    marked = raw.startswith(_MARK)
+    raw = raw.removeprefix(_MARK)
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         bad = error.start
     damaged = NotText(_line_of(raw, bad), f"byte 0x{raw[bad]:02x}, which is no UTF-8", allowed)
-    if raw.startswith(b"\xef\xbb\xbf") or _mostly_utf8(raw):
+    if marked or _mostly_utf8(raw):
         raise damaged
     try:
         return raw.decode("cp932")

@@ -176,7 +176,7 @@ class Row:
             number = None
         if number is not None and first <= number <= last:
             return number
-        self.wrong(column, f"a number from {first:g} to {last:g} ({meaning})")
+        self.wrong(column, f"a number from {first:.9g} to {last:.9g} ({meaning})")
         return None
 
     def day(self, column: str) -> str:
