@@ -268,6 +268,14 @@ class Store(Protocol):
         """Rows by table, for /metrics."""
         ...
 
+    def schema_version(self) -> int:
+        """Number of the newest migration the database has."""
+        ...
+
+    def migrations_applied(self) -> Sequence[str]:
+        """Names of the migrations that opening the store applied."""
+        ...
+
     def claim_service(self) -> None:
         """Become the serving collector; SQLite admits one: StoreUnusable where another serves."""
         ...

@@ -26,7 +26,7 @@ from collector.store.interface import (
 )
 from collector.store.sqlite_connection import ServiceLock, connect, translate
 from collector.store.sqlite_ingest import insert_batches
-from collector.store.sqlite_migrate import migrate
+from collector.store.sqlite_migrate import migrate, version
 from collector.store.writer import GroupWriter
 
 T = TypeVar("T")
@@ -42,10 +42,10 @@ class SqliteStore:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        self._writer = GroupWriter(_Writes(self._path), lambda _batches: None)
+        self._writer = GroupWriter(_Writes(self._path))
         first = connect(self._path)
         try:
-            self.applied = migrate(first, (clock or SystemClock()).now())
+            self._applied = migrate(first, (clock or SystemClock()).now())
         except sqlite3.Error as error:
             raise translate(error) from error
         finally:
@@ -196,6 +196,14 @@ class SqliteStore:
                 for table in _COUNTED
             }
         )
+
+    def schema_version(self) -> int:
+        """See the interface."""
+        return self._read(version)
+
+    def migrations_applied(self) -> Sequence[str]:
+        """See the interface."""
+        return [f"{step.version} {step.name}" for step in self._applied]
 
     def claim_service(self) -> None:
         """See the interface."""

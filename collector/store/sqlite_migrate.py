@@ -33,7 +33,7 @@ def migrate(
     Raises :class:`StoreUnusable` where the database is of a newer release.
     """
     applied: list[Migration] = []
-    while (current := _version(connection)) < migrations[-1].version:
+    while (current := version(connection)) < migrations[-1].version:
         before("BEGIN IMMEDIATE")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -63,17 +63,18 @@ def migrate(
 
 
 def _next(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Migration | None:
-    current = _version(connection)
+    current = version(connection)
     return next((step for step in migrations if step.version > current), None)
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version(connection: sqlite3.Connection) -> int:
+    """Give the number of the newest migration that is there; 0 for an empty database."""
     known = connection.execute(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'"
     ).fetchone()[0]
     if not known:
         return 0
-    version: int = connection.execute(
+    newest: int = connection.execute(
         "SELECT coalesce(max(version), 0) FROM schema_migration"
     ).fetchone()[0]
-    return version
+    return newest

@@ -49,13 +49,13 @@ def observations(
     simulated: bool,
     school_code: str | None,
 ) -> Mapping[str, Sequence[Observation]]:
-    """Throughput observations by school; deferred ones were never tried and are left out."""
+    """Throughput observations by school, oldest first."""
     chosen = "SELECT code FROM school" if school_code is None else "VALUES (?)"
     rows = connection.execute(
         "SELECT school_code, started_at, outcome, failure_code, download_bps, "  # noqa: S608 - constants
         "cross_traffic_during_bps, appliance_ceiling_bps FROM result "
         f"WHERE school_code IN ({chosen}) AND started_at >= ? AND started_at < ? "
-        "AND probe = ? AND simulated = ? AND outcome != 'deferred' "
+        "AND probe = ? AND simulated = ? "
         "ORDER BY school_code, started_at",
         (
             *(() if school_code is None else (school_code,)),

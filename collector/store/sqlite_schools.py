@@ -16,17 +16,8 @@ _UPSERT: Final = f"""INSERT INTO school ({_COLUMNS}) VALUES ({", ".join("?" * 11
 
 
 def import_schools(connection: sqlite3.Connection, schools: Sequence[School]) -> None:
-    """Insert or update all of them; what was judged of a changed school is to be judged again."""
-    before = {school.code: school for school in all_schools(connection)}
+    """Insert or update all of them. Verdicts stand as they were judged."""
     connection.executemany(_UPSERT, [_values(school) for school in schools])
-    changed = [
-        (school.code,)
-        for school in schools
-        if (old := before.get(school.code)) is not None and old != school
-    ]
-    connection.executemany(
-        "UPDATE school_week SET generation = generation + 1 WHERE school_code = ?", changed
-    )
 
 
 def all_schools(connection: sqlite3.Connection) -> list[School]:

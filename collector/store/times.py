@@ -4,11 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from collector.judge.week import Week
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 _DAY_MICROSECONDS: Final = 86_400_000_000
 _TOKYO_MICROSECONDS: Final = 9 * 3_600_000_000
 """Japan Standard Time is UTC+9 without summer time (since 1952)."""
+_FIRST_DAY: Final = date(1970, 1, 1)
+_EARLIEST_DAYS: Final = (date(1952, 4, 29) - _FIRST_DAY).days
+_LATEST_DAYS: Final = (date(9998, 12, 1) - _FIRST_DAY).days
+"""A clock that was never set marks a week that can be named, see :mod:`collector.judge.week`."""
 
 
 def to_micros(moment: datetime) -> int:
@@ -30,7 +36,5 @@ def week_of(micros: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _week_of_day(days_since_1970: int) -> str:
-    ordinal = date(1970, 1, 1).toordinal() + days_since_1970
-    ordinal = min(max(ordinal, 1), date.max.toordinal())  # the year 9999 plus nine hours
-    year, week, _ = date.fromordinal(ordinal).isocalendar()
-    return f"{year:04d}-W{week:02d}"
+    day = _FIRST_DAY + timedelta(days=min(max(days_since_1970, _EARLIEST_DAYS), _LATEST_DAYS))
+    return str(Week.of_day(day))

@@ -49,9 +49,8 @@ class Writes(Protocol[Connection]):
 class GroupWriter(Generic[Connection]):
     """The queue and its thread. The thread starts with the first write."""
 
-    def __init__(self, writes: Writes[Connection], on_commit: Callable[[int], None]) -> None:
+    def __init__(self, writes: Writes[Connection]) -> None:
         self._writes = writes
-        self._on_commit = on_commit
         self._connection: Connection | None = None
         self._waiting: deque[tuple[Batch, int, Future[None]]] = deque()
         self._jobs: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
@@ -144,7 +143,6 @@ class GroupWriter(Generic[Connection]):
                 for one in group:
                     self._commit([one])
         else:
-            self._on_commit(len(group))
             for _, future in group:
                 with contextlib.suppress(InvalidStateError):  # nobody waits any more
                     future.set_result(None)

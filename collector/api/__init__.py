@@ -1,0 +1,1 @@
+"""The HTTP edge: ingest, enrolment, questions, health."""

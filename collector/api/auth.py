@@ -1,0 +1,62 @@
+"""Who is asking: the bearer token of an agent, and whether the way it came is private."""
+
+import hashlib
+import ipaddress
+import re
+from functools import lru_cache
+from typing import Final
+
+from starlette.requests import Request
+
+from collector.api.refusal import Refusal
+from collector.store.interface import Agent, Store
+
+_BEARER: Final = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/=-]{16,512})")
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hakaru"'}
+
+
+def require_private(request: Request, *, insecure_lab: bool) -> None:
+    """Refuse secrets over plain HTTP from another machine. Raises :class:`Refusal` (403)."""
+    if insecure_lab or request.url.scheme == "https" or _is_local(request):
+        return
+    raise Refusal(
+        403,
+        "plain_http",
+        "secrets are taken over TLS only: use https, or start the collector with "
+        "--tls-cert/--tls-key, --behind-tls-proxy, or (in a lab) --insecure-lab",
+    )
+
+
+def require_agent(request: Request, store: Store) -> Agent:
+    """Give the agent whose token is presented. Raises :class:`Refusal` (401, 403)."""
+    header = request.headers.get("authorization")
+    if header is None:
+        raise Refusal(
+            401, "no_token", "no token: send Authorization: Bearer TOKEN; enrol first", _CHALLENGE
+        )
+    match = _BEARER.fullmatch(header)
+    agent = None if match is None else store.agent_by_token(sha256_hex(match[1]))
+    if agent is None:
+        raise Refusal(401, "bad_token", "this token is not known: enrol the agent", _CHALLENGE)
+    if agent.revoked_at is not None:
+        raise Refusal(403, "revoked", "this agent was revoked: ask the board of education")
+    return agent
+
+
+def sha256_hex(text: str) -> str:
+    """SHA-256 of a random secret. A slow hash is for passwords, which people choose."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_local(request: Request) -> bool:
+    return request.client is None or _is_loopback(request.client.host)
+
+
+@lru_cache(maxsize=1024)
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

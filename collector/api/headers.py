@@ -1,0 +1,41 @@
+"""Headers that every answer carries, unless the route set them itself."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"cache-control", b"no-store"),
+)
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
+
+
+class SecurityHeaders:
+    """Plain ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add what is missing to the start of each response."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                present = {name.lower() for name, _ in headers}
+                wanted = (*_ALWAYS, _HSTS) if scope["scheme"] == "https" else _ALWAYS
+                headers += [item for item in wanted if item[0] not in present]
+                message["headers"] = headers
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -1,0 +1,85 @@
+"""The collector as an ASGI application: routes, pages, and the judging thread beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from collector import __version__
+from collector.api import description, enrol, operations, questions
+from collector.api.context import Context
+from collector.api.headers import SecurityHeaders
+from collector.api.ingest import Ingest, store_refusal
+from collector.clock import Clock, SystemClock
+from collector.identity import GuessLimit
+from collector.judge.calendar import Calendars
+from collector.judge.criteria import Criteria
+from collector.judge.week import Week
+from collector.metrics import Metrics
+from collector.pages.router import attach
+from collector.pages.sources import PageSources
+from collector.rejudge import JudgeInputs, Rejudge
+from collector.shown import Shown
+from collector.store.interface import Store, StoreError
+
+
+def create_app(
+    store: Store,
+    criteria: Criteria,
+    calendars: Calendars,
+    *,
+    clock: Clock | None = None,
+    week: Week | None = None,
+    insecure_lab: bool = False,
+) -> FastAPI:
+    """Make the application. It does not close ``store``.
+
+    ``week`` pins the week shown. ``insecure_lab`` takes tokens over plain HTTP from anywhere.
+    """
+    clock = clock or SystemClock()
+    metrics = Metrics(store.queue_depth)
+    shown = Shown(store, clock, week)
+    context = Context(
+        store=store,
+        criteria=criteria,
+        calendars=calendars,
+        clock=clock,
+        metrics=metrics,
+        shown=shown,
+        guesses=GuessLimit(),
+        insecure_lab=insecure_lab,
+    )
+    rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
+
+    @asynccontextmanager
+    async def judging(_app: FastAPI) -> AsyncIterator[None]:
+        rejudge.start()
+        try:
+            yield
+        finally:
+            rejudge.stop()
+
+    app = FastAPI(
+        title="hakaru collector",
+        version=__version__,
+        description="Takes measurements of schools' networks and judges each school.",
+        docs_url=None,  # the stock page loads its scripts from the internet, which a centre
+        redoc_url=None,  # may not have; /openapi.json is read by any local viewer
+        lifespan=judging,
+    )
+    app.openapi = lambda: description.describe(app)  # type: ignore[method-assign] # FastAPI's own way
+    app.add_exception_handler(StoreError, _store_failed)
+    app.add_middleware(SecurityHeaders)
+    ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
+    app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
+    for module in (enrol, questions, operations):
+        app.include_router(module.router(context))
+    attach(app, PageSources(store=store, criteria=criteria, calendars=calendars, clock=clock))
+    return app
+
+
+async def _store_failed(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StoreError)
+    refusal = store_refusal(error)
+    return JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)

@@ -1,0 +1,121 @@
+"""``hakaru-collector serve``: take results, judge schools, show pages."""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from collector.app import create_app
+from collector.commands.common import (
+    FAILED,
+    OK,
+    BadArguments,
+    add_calendar,
+    add_criteria,
+    add_database,
+    calendars_of,
+    criteria_of,
+    open_store,
+    reporting,
+)
+from collector.config import (
+    DEFAULT_LISTEN,
+    ServeConfig,
+    parse_address,
+    parse_listen,
+    parse_week,
+)
+from collector.server import address_of, bind, make_server
+
+
+def configure(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    command.epilog = (
+        "Example: hakaru-collector serve --listen 0.0.0.0:8443 --tls-cert cert.pem "
+        "--tls-key key.pem --database sqlite:///hakaru.db"
+    )
+    add_database(command)
+    add_criteria(command)
+    add_calendar(command)
+    command.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        type=parse_listen,
+        default=DEFAULT_LISTEN,
+        help=f"where to listen; port 0: any free one (default {DEFAULT_LISTEN})",
+    )
+    command.add_argument(
+        "--week", type=parse_week, help="week shown, such as 2026-W23; default: the last complete"
+    )
+    tls = command.add_argument_group("privacy of the agents' tokens")
+    tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM)")
+    tls.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    tls.add_argument(
+        "--behind-tls-proxy",
+        type=parse_address,
+        metavar="ADDRESS",
+        help="believe X-Forwarded-Proto and -For of the proxy at this address",
+    )
+    tls.add_argument(
+        "--insecure-lab",
+        action="store_true",
+        help="take tokens over plain HTTP from other machines: for labs only",
+    )
+    command.add_argument("--verbose", action="store_true", help="log more")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; exit code 0 after a clean stop."""
+    return reporting(lambda: _serve(options))
+
+
+def _serve(options: argparse.Namespace) -> int:
+    config = _config(options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end in a clean stop
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    criteria, calendars = criteria_of(options), calendars_of(options)
+    store = open_store(options)
+    try:
+        store.claim_service()
+        app = create_app(
+            store, criteria, calendars, week=config.week, insecure_lab=config.insecure_lab
+        )
+        try:
+            listener = bind(config)
+        except OSError as error:
+            print(
+                f"cannot listen on {config.listen.url_host}:{config.listen.port} "
+                f"({error.strerror or error}): name another --listen HOST:PORT",
+                file=sys.stderr,
+            )
+            return FAILED
+        with listener:
+            try:
+                make_server(app, config, address_of(config, listener)).run(sockets=[listener])
+            except KeyboardInterrupt:  # uvicorn has stopped cleanly, then raises it again
+                return OK
+    finally:
+        store.close()
+    return OK
+
+
+def _config(options: argparse.Namespace) -> ServeConfig:
+    if (options.tls_cert is None) != (options.tls_key is None):
+        raise BadArguments("--tls-cert and --tls-key belong together: give both or neither")
+    for path in (options.tls_cert, options.tls_key):
+        if path is not None and not path.is_file():
+            raise BadArguments(f"{path}: no such file: name a PEM file")
+    listen = options.listen
+    return ServeConfig(
+        listen=parse_listen(listen) if isinstance(listen, str) else listen,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        behind_tls_proxy=options.behind_tls_proxy,
+        insecure_lab=options.insecure_lab,
+        week=options.week,
+    )

@@ -1,0 +1,137 @@
+"""Uvicorn, bounded: how much header a connection may send, how long it may take, how it ends."""
+
+import asyncio
+import socket
+import sys
+from typing import Any, Final, TextIO
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collector.config import ServeConfig
+
+MAX_HEADER_BYTES: Final = 32 * 1024
+HEADER_SECONDS: Final = 20.0
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than an agent's pause between two batches of a backlog."""
+MAX_CONNECTIONS: Final = 1_000
+STOP_SECONDS: Final = 8
+"""Requests under way at SIGTERM get this long; 10 s is what a service manager may give."""
+BACKLOG: Final = 1_024
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Uvicorn's fast protocol, which by itself bounds neither size nor time of headers."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
+        super().__init__(*arguments, **options)
+        self._header_bytes = 0
+        self._in_headers = True
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base
+        """Give the first request its time."""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Cut off a connection whose headers do not end."""
+        if self._in_headers:
+            if self._deadline is None:  # a further request on a kept connection
+                self._expect_headers()
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
+            self._cut_off()
+
+    def on_headers_complete(self) -> None:
+        """Headers ended: the body has bounds of its own."""
+        self._in_headers = False
+        self._header_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request ended: what follows is the headers of the next one."""
+        self._in_headers = True
+        super().on_message_complete()
+
+    def _expect_headers(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._cut_off)
+
+    def _stop_timer(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut_off(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class Announcing(uvicorn.Server):
+    """Says in one line where it listens, once it does."""
+
+    def __init__(self, config: uvicorn.Config, line: str, out: TextIO) -> None:
+        super().__init__(config)
+        self._line = line
+        self._out = out
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then speak."""
+        await super().startup(sockets)
+        if self.started:
+            print(self._line, file=self._out, flush=True)
+
+
+def bind(config: ServeConfig) -> socket.socket:
+    """Open the listening socket. Raises OSError."""
+    host, port = config.listen.host, config.listen.port
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(config: ServeConfig, listener: socket.socket) -> str:
+    """Give the URL people open; with the real port where 0 was asked for."""
+    scheme = "https" if config.tls_cert is not None else "http"
+    port: int = listener.getsockname()[1]
+    return f"{scheme}://{config.listen.url_host}:{port}"
+
+
+def make_server(
+    app: FastAPI, config: ServeConfig, url: str, out: TextIO | None = None
+) -> Announcing:
+    """Make the server; ``run(sockets=[listener])`` serves until SIGTERM or SIGINT."""
+    settings = uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=config.behind_tls_proxy is not None,
+        forwarded_allow_ips=config.behind_tls_proxy or "",
+        ssl_certfile=config.tls_cert,
+        ssl_keyfile=config.tls_key,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    return Announcing(settings, f"listening on {url}", out or sys.stderr)
