@@ -34,6 +34,9 @@ BATCH_BYTES: Final = min(1024 * 1024, MAX_BATCH_BYTES - MAX_RECORD_BYTES)
 """Of JSON text in one batch, below the collector's own bound."""
 UNAUTHORISED_RETRY_SECONDS: Final = 900.0
 STOPPED_RETRY_SECONDS: Final = 6 * 3600.0
+STRIKES: Final = 3
+"""Times a result is refused alone and without its name before it is quarantined: a body that was
+cut off on the way is refused like that too."""
 _STATES: Final = {
     Action.KEEP: DeliveryState.BACKING_OFF,
     Action.INTERCEPTED: DeliveryState.INTERCEPTED,
@@ -94,10 +97,12 @@ class Pusher:
         self._client = client
         self._clock = clock
         self._random = random
-        self._on_change = on_change
+        self.on_change = on_change
         self._limit = min(settings.batch_records, MAX_BATCH_RECORDS)
         self._most = self._limit
         self._attempt = 0
+        self._strikes: dict[str, int] = {}
+        self._held = 0
         self._retry_after_seconds: float | None = None
         self.delivery = Delivery()
 
@@ -117,9 +122,12 @@ class Pusher:
     async def drain(self) -> Verdict | None:
         """Deliver all that waits. Gives None when done, else the verdict that ended it."""
         while batch := await asyncio.to_thread(self._spool.take, self._limit, BATCH_BYTES):
+            self._held = 0
             failure = await self._deliver(batch)
             if failure is not None:
                 return failure
+            if self._held:
+                return Verdict(Action.KEEP, f"{self._held} refused without a name: tried again")
         return None
 
     async def _deliver(self, batch: list[Waiting]) -> Verdict | None:
@@ -127,6 +135,11 @@ class Pusher:
         if verdict.action in (Action.SPLIT, Action.ISOLATE) and not verdict.refused:
             if len(batch) > 1:
                 return await self._deliver_halves(batch, verdict)
+            strikes = self._strikes.pop(batch[0].result_id, 0) + 1
+            if strikes < STRIKES:
+                self._strikes[batch[0].result_id] = strikes
+                self._held += 1
+                return None
             verdict = replace(verdict, refused={batch[0].result_id: verdict.detail})
         elif verdict.action not in (Action.SETTLE, Action.ISOLATE):
             return verdict
@@ -166,7 +179,7 @@ class Pusher:
             last_delivery_at=self._clock.now(),
             delivered_count=self.delivery.delivered_count + len(verdict.delivered),
         )
-        self._on_change()
+        self.on_change()
         return None
 
     async def _send(self, batch: list[Waiting]) -> Verdict:
@@ -237,7 +250,7 @@ class Pusher:
             last_failure_at=now,
             retry_at=now + timedelta(seconds=pause_seconds),
         )
-        self._on_change()
+        self.on_change()
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -16,7 +16,13 @@ from typing import Final, TypeVar
 from agent.clock import Clock
 from agent.spool import aside, file, layout
 from agent.spool.account import Account
-from agent.spool.database import Connect, SpoolCorrupt, SpoolError, SqliteConnection
+from agent.spool.database import (
+    Connect,
+    SpoolCorrupt,
+    SpoolError,
+    SpoolUnavailable,
+    SqliteConnection,
+)
 from agent.spool.file import FreeBytes, disk_free_bytes
 from agent.spool.store import Counts, Store, Waiting
 from wire.measurement import Measurement
@@ -53,6 +59,7 @@ class Spool:
         self._unwritten = Account()
         """Losses that could not be written down yet."""
         self._trouble = ""
+        self._closed = False
         with self._lock, suppress(SpoolError):
             self._ready()
 
@@ -117,6 +124,7 @@ class Spool:
     def close(self) -> None:
         """Close the file. What was accepted stays."""
         with self._lock:
+            self._closed = True
             self._drop_store()
 
     def _accept(self, measurement: Measurement) -> Callable[[Store], Measurement | None]:
@@ -149,6 +157,8 @@ class Spool:
         return done
 
     def _ready(self) -> Store:
+        if self._closed:  # a thread that was still on its way
+            raise SpoolUnavailable("the spool is closed")
         if self._store is None:
             if not any(Path(f"{self._path}{suffix}").exists() for suffix in file.SUFFIXES):
                 self._create()

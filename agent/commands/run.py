@@ -1,0 +1,141 @@
+"""hakaru-agent run: measure on schedule, keep results, deliver them."""
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from agent import identity
+from agent.clock import SystemClock
+from agent.config import Config, ConfigRefused, load
+from agent.identity import Identity, TransportRefused
+from agent.push import Pusher, new_client
+from agent.runner import Parts, Runner
+from agent.spool import Spool
+from agent.state import SPOOL_FILE, StateTrouble, locked, prepare, state_directory
+from agent.supervise import CHILD_COMMAND
+from wire.measurement import Measurement
+
+log: Final = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = "Example: hakaru-agent run --config /etc/hakaru/agent.toml"
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="agent.toml")
+    parser.add_argument("--state", metavar="DIR", help="state directory (or HAKARU_STATE)")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="run each test once now, deliver everything, end (0: all delivered, 1: not)",
+    )
+    parser.add_argument("--debug", action="store_true", help="log more")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run; exit 0 after a clean stop, 1 when it cannot run or deliver, 2 on bad configuration."""
+    set_up_logging(debug=options.debug)
+    try:
+        config = load(options.config)
+    except ConfigRefused as error:
+        print(error, file=sys.stderr)
+        return 2
+    directory = state_directory(options.state or config.state_dir, os.environ, Path.home())
+    return live(config, directory, once=options.once)
+
+
+def live(
+    config: Config, directory: Path, *, once: bool = False, command: Sequence[str] = CHILD_COMMAND
+) -> int:
+    """Hold the state directory and run until a signal, or once; give the exit code."""
+    try:
+        with locked(prepare(directory)):
+            who = identity.load(directory)
+            if who is None or who.active is None:
+                print(f"not enrolled (state in {directory}): {identity.ADVICE}", file=sys.stderr)
+                return 1
+            return asyncio.run(_run(config, who, directory, once=once, command=command))
+    except (StateTrouble, TransportRefused) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def set_up_logging(*, debug: bool) -> None:
+    """Log lines for the journal on standard error; time is added by it.
+
+    httpx and httpcore stay at WARNING also when debugging: httpcore's DEBUG lines hold the
+    request's headers, and with them the token.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+async def _run(
+    config: Config, who: Identity, directory: Path, *, once: bool, command: Sequence[str]
+) -> int:
+    clock, chance = SystemClock(), random.SystemRandom()
+    assert who.active is not None
+    spool = Spool(
+        directory / SPOOL_FILE,
+        agent_id=who.agent_id,
+        clock=clock,
+        random=chance,
+        cap_bytes=config.cap_bytes,
+    )
+    try:
+        async with new_client(config.push) as client:
+            pusher = Pusher(spool, who.active, config.push, client, clock, chance)
+            runner = Runner(
+                Parts(
+                    config=config,
+                    identity=who,
+                    state_dir=directory,
+                    spool=spool,
+                    pusher=pusher,
+                    clock=clock,
+                    random=chance,
+                    command=command,
+                )
+            )
+            pusher.on_change = runner.write_status
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, runner.stop)
+            if once:
+                return _ended(await runner.once(_show), spool)
+            log.info("agent %s runs with %d tests", who.agent_id, len(config.tests))
+            await runner.run()
+            log.info("stopped; %d results wait", spool.counts().waiting_count)
+            return 0
+    finally:
+        spool.close()
+
+
+def _ended(reason: str | None, spool: Spool) -> int:
+    waiting = spool.counts().waiting_count
+    if reason is None and waiting == 0:
+        print("all delivered")
+        return 0
+    print(f"not all delivered, {waiting} wait: {reason or 'see the log'}", file=sys.stderr)
+    return 1
+
+
+def _show(result: Measurement) -> None:
+    figures = ", ".join(
+        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in result.values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    )
+    what = f"failed: {result.failure}" if result.failure else figures
+    print(f"{result.probe} to {result.target}: {what} [{result.result_id}]", flush=True)

@@ -1,0 +1,53 @@
+"""What ``run`` tells ``status``: one small file, replaced whole whenever something changes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+from agent.delivery import Delivery
+from agent.identity import Identity
+from agent.spool import Spool
+from wire.codec import format_time
+from wire.measurement import Json
+
+
+def snapshot(
+    identity: Identity, spool: Spool, delivery: Delivery, now: datetime, missed_slots: int
+) -> Mapping[str, Json]:
+    """Gather the state as a JSON object; nothing in it is secret."""
+    counts = spool.counts()
+    active = identity.active
+    return {
+        "at": format_time(now),
+        "agent_id": identity.agent_id,
+        "collector": "" if active is None else active.collector,
+        "school": None
+        if active is None
+        else {"code": active.school_code, "name": active.school_name},
+        "spool": {
+            "stream": counts.stream,
+            "next_seq": counts.next_seq,
+            "waiting_count": counts.waiting_count,
+            "refused_count": counts.refused_count,
+            "used_bytes": counts.used_bytes,
+            "cap_bytes": counts.cap_bytes,
+            "unreported_losses": {
+                name: value for name, value in asdict(counts.account).items() if value
+            },
+            "trouble": spool.trouble,
+            "set_aside": [path.name for path in spool.set_aside_files()],
+        },
+        "delivery": {
+            "state": delivery.state.value,
+            "detail": delivery.detail,
+            "delivered_count": delivery.delivered_count,
+            "last_delivery_at": _time(delivery.last_delivery_at),
+            "last_failure_at": _time(delivery.last_failure_at),
+            "retry_at": _time(delivery.retry_at),
+        },
+        "schedule": {"missed_slots_count": missed_slots},
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else format_time(moment)
