@@ -3,11 +3,10 @@
 import argparse
 import json
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from collector.commands import school_enrol_code
 from collector.commands.common import OK, REFUSED, BadArguments, add_database, open_store, reporting
 from collector.schools.csv_import import (
     BASELINE_HEADER,
@@ -17,8 +16,6 @@ from collector.schools.csv_import import (
     parse_schools,
 )
 from collector.schools.table import MAX_FILE_BYTES
-
-_ENROL_CODE: Final = "collector.commands.school_enrol_code"
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -54,15 +51,13 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     listing.add_argument("--json", action="store_true", help="one JSON object")
     add_database(listing)
-    if find_spec(_ENROL_CODE) is not None:
-        import_module(_ENROL_CODE).add_parser(actions)
+    school_enrol_code.add_parser(actions)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 2 for a refused file or bad arguments."""
     if options.action == "enrol-code":
-        code: int = import_module(_ENROL_CODE).run(options)
-        return code
+        return school_enrol_code.run(options)
     return reporting(lambda: _refusals_told(options))
 
 

@@ -13,17 +13,17 @@ from collector.store import create_store
 EXAMPLES = resources.configs_folder() / "examples"
 HEADER = EXAMPLES.joinpath("schools.csv").read_text(encoding="utf-8").splitlines()[0]
 TEN_MISTAKES = """\
-E001,みほん市立ひがし小学校,elementry,東部,52,best_effort_ipoe,1000,yes,36.3210,139.0410,
-E101,新しい学校,elementary,西部,百,best_effort_pppoe,1000,no,36.3305,138.9721,
-E101,同じ番号の学校,elementary,南部,247,best_effort_pppoe,1000,no,36.2907,139.0066,
-E102,=HYPERLINK("x"),elementary,中央,583,guaranteed,1000,yes,36.3220,139.0033,
-E103,学校,elementary,中央,583,guarantied,1000,yes,36.3220,139.0033,
-E104,学校,elementary,中央,583,guaranteed,1Gbps,yes,36.3220,139.0033,
-E105,学校,elementary,中央,583,guaranteed,1000,maybe,36.3220,139.0033,
-E106,学校,elementary,中央,583,guaranteed,1000,yes,139.0033,139.0033,
+E001,みほん市立ひがし小学校,elementry,東部,52,best_effort_ipoe,1000,yes,30.3210,143.0410,
+E101,新しい学校,elementary,西部,百,best_effort_pppoe,1000,no,30.3305,142.9721,
+E101,同じ番号の学校,elementary,南部,247,best_effort_pppoe,1000,no,30.2907,143.0066,
+E102,=HYPERLINK("x"),elementary,中央,583,guaranteed,1000,yes,30.3220,143.0033,
+E103,学校,elementary,中央,583,guarantied,1000,yes,30.3220,143.0033,
+E104,学校,elementary,中央,583,guaranteed,1Gbps,yes,30.3220,143.0033,
+E105,学校,elementary,中央,583,guaranteed,1000,maybe,30.3220,143.0033,
+E106,学校,elementary,中央,583,guaranteed,1000,yes,143.0033,143.0033,
 E107,学校,elementary,中央
-学校8,学校,elementary,中央,583,guaranteed,1000,yes,36.3220,139.0033,
-E109,正しい学校,elementary,中央,583,guaranteed,1000,yes,36.3220,139.0033,
+学校8,学校,elementary,中央,583,guaranteed,1000,yes,30.3220,143.0033,
+E109,正しい学校,elementary,中央,583,guaranteed,1000,yes,30.3220,143.0033,
 """
 
 
@@ -84,7 +84,7 @@ def test_ten_mistakes_give_ten_messages_and_change_nothing(database: str, tmp_pa
         ("8, column sample", "'maybe'", "one of yes, no"),
         (
             "9, column latitude",
-            "'139.0033'",
+            "'143.0033'",
             "a number from 20 to 46 (degrees north, in Japan)",
         ),
         ("10, column 5", "nothing", "11 fields; this row has 4"),

@@ -9,7 +9,7 @@ from collector.schools.csv_import import SCHOOLS_HEADER, ImportRefused, parse_sc
 from collector.schools.model import Kind, Line, School
 
 HEADER = ",".join(SCHOOLS_HEADER)
-GOOD = "E001,みほん小学校,elementary,東部,52,best_effort_ipoe,1000,yes,36.321,139.041,kita-1"
+GOOD = "E001,みほん小学校,elementary,東部,52,best_effort_ipoe,1000,yes,30.321,143.041,kita-1"
 EXAMPLE = (resources.configs_folder() / "examples" / "schools.csv").read_bytes()
 KINDS = "one of elementary, junior_high, compulsory, special_needs"
 LINES = "one of best_effort_pppoe, best_effort_ipoe, guaranteed, centre_aggregated, mobile, other"
@@ -46,8 +46,8 @@ def test_every_field_is_read() -> None:
             line=Line.BEST_EFFORT_IPOE,
             contracted_mbps=1000,
             sample=True,
-            latitude=36.321,
-            longitude=139.041,
+            latitude=30.321,
+            longitude=143.041,
             aggregation_group="kita-1",
         )
     ]
@@ -77,7 +77,7 @@ def test_what_may_be_left_empty() -> None:
         ("sample", "いいえ", False),
         ("sample", "FALSE", False),
         ("pupils", "５２", 52),
-        ("latitude", "３６．３２１", 36.321),
+        ("latitude", "３０．３２１", 30.321),
     ],
 )
 def test_words_and_digits_of_japanese_sheets(field: str, word: str, meaning: object) -> None:
