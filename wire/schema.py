@@ -1,9 +1,9 @@
 """JSON Schema (2020-12) of a Measurement, made from the tables of this package.
 
 ``python -m wire.schema`` writes it; the copy beside this file is for programs in other
-languages. The schema and :mod:`wire.codec` agree on every field. Three refusals of the codec
-cannot be said in a schema: the size and depth of the whole record, a key that stands twice, and
-characters that are no text (NUL, lone surrogates) outside of ``target`` and ``boot_id``.
+languages. What :mod:`wire.codec` writes is valid by it, and what is not valid is refused. The
+codec refuses a little more, which a schema cannot say: the size and depth of the whole record, a
+key that stands twice, NUL and lone surrogates, numbers beyond 64 bits, 5.0 for a whole number.
 """
 
 import json
@@ -20,7 +20,6 @@ from wire.version import accepted_versions
 
 FILE: Final = Path(__file__).with_name("measurement.schema.json")
 LARGEST_WHOLE: Final = (1 << 63) - 1
-SMALLEST_WHOLE: Final = -(1 << 63)
 
 
 def schema() -> dict[str, Json]:
@@ -102,7 +101,6 @@ def _fields() -> dict[str, Json]:
         "additionalProperties": {
             "type": ["boolean", "number", "string", "array", "object"],
             "maxLength": MAX_STRING_CHARACTERS,
-            "minimum": SMALLEST_WHOLE,
         },
     }
 
@@ -124,8 +122,8 @@ def _unit(unit: Unit) -> dict[str, Json]:
     }
     if unit.minimum is not None:
         rule["minimum"] = unit.minimum
-    if unit.maximum is not None:
-        rule["maximum"] = unit.maximum
+    if unit.maximum is not None or unit.whole:
+        rule["maximum"] = LARGEST_WHOLE if unit.maximum is None else unit.maximum
     return rule
 
 

@@ -22,10 +22,10 @@ def accepted_versions(current: int = SCHEMA_VERSION) -> tuple[int, ...]:
 
 
 def why_refused(version: int, current: int = SCHEMA_VERSION) -> str | None:
-    """Say why a record of format ``version`` is refused and what to do, or None if it is read."""
+    """Say what is read instead of format ``version`` and what to do; None where it is read."""
     accepted = accepted_versions(current)
     if version in accepted:
         return None
     advice = "upgrade the collector" if version > current else "upgrade the agent"
     known = " and ".join(str(number) for number in accepted)
-    return f"schema_version {version} is not one of {known}: {advice}"
+    return f"{known}: {advice}"
