@@ -75,7 +75,10 @@ def create_app(
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
     for module in (enrol, questions, operations):
         app.include_router(module.router(context))
-    attach(app, PageSources(store=store, criteria=criteria, calendars=calendars, clock=clock))
+    pages = PageSources(
+        store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown
+    )
+    attach(app, pages)
     return app
 
 

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from collector.demo.profiles import WEEKS, Path, Plan
+from collector.judge.week import JST
 from collector.schools.model import School
 from wire.failure import Failure, Outcome
 from wire.ids import uuid4, uuid7
 from wire.measurement import Fields, Json, Measurement
 
 SEED: Final = 2026
-TOKYO: Final = ZoneInfo("Asia/Tokyo")
 TARGET: Final = "centre.simulated.example:4443"
 AGENT_VERSION: Final = "simulated"
 TEST_SECONDS: Final = 10.0
@@ -188,4 +187,4 @@ def moment_of(week: str, day: int, moment: time) -> datetime:
     """The moment of a weekday (0 = Monday) of an ISO week in Asia/Tokyo, in UTC."""
     year, number = week.split("-W")
     local = date.fromisocalendar(int(year), int(number), day + 1)
-    return datetime.combine(local, moment, TOKYO).astimezone(UTC)
+    return datetime.combine(local, moment, JST).astimezone(UTC)

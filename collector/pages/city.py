@@ -180,7 +180,7 @@ def _of_verdicts(verdicts: Sequence[Verdict]) -> Tally:
 
 
 def _method(words: Words, sources: PageSources, view: CityView, frame: Frame) -> list[str]:
-    return [
+    lines = [
         words(
             "method.runs",
             city=frame.city_name,
@@ -193,6 +193,9 @@ def _method(words: Words, sources: PageSources, view: CityView, frame: Frame) ->
         words("method.rule"),
         words("method.criteria", version=view.table_version, source=sources.criteria.issued_by),
     ]
+    if frame.simulated:
+        lines.append(words("method.as_of", time=fmt.moment(words, frame.now)))
+    return lines
 
 
 def _real(

@@ -2,11 +2,10 @@
 
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from collector.judge.week import local as in_japan
 from collector.pages.i18n import Words
 
-TOKYO: Final = ZoneInfo("Asia/Tokyo")
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -83,7 +82,7 @@ def short_day(words: Words, value: date) -> str:
 
 def moment(words: Words, value: datetime) -> str:
     """Date and time in Asia/Tokyo."""
-    local = value.astimezone(TOKYO)
+    local = in_japan(value)
     return words(
         "date.moment",
         year=local.year,

@@ -1,5 +1,6 @@
 """The pages over HTTP: addresses, language, headers."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -8,13 +9,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from collector.pages.city import city_page
 from collector.pages.i18n import LANGUAGES, Words, words
 from collector.pages.listing import Filter
 from collector.pages.school import school_page
-from collector.pages.sources import CITY_NAME, SIMULATED_CITY, NoSuchWeek, PageSources, frame
+from collector.pages.sources import CITY_NAME, NoSuchWeek, PageSources, frame
 
 HERE: Final = Path(__file__).resolve().parent
 COOKIE: Final = "hakaru_language"
@@ -35,8 +38,24 @@ HEADERS: Final = {
 
 def attach(app: FastAPI, sources: PageSources) -> None:
     """Serve the pages and their static files from ``app``."""
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount("/static", _Static(directory=HERE / "static"), name="static")
     app.include_router(router(sources))
+
+
+class _Static(StaticFiles):
+    """Static files, kept by browsers and asked about again each time (a release changes them)."""
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Answer as usual, with leave to keep it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def router(sources: PageSources) -> APIRouter:
@@ -92,7 +111,7 @@ def router(sources: PageSources) -> APIRouter:
             languages=[(code, words(code)(_LANGUAGE_NAMES[code])) for code in LANGUAGES],
             language_url=lambda code: _with_language(request, code),
             root=_root(request),
-            simulated_city=store.setting(SIMULATED_CITY) == "1",
+            simulated_city=sources.shown.simulated(),
             city_name=city_name or text("site.default_city"),
             **values,
         )

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from collector.compliance import school_view
 from collector.judge.calendar import Window
 from collector.judge.model import Figure, Verdict
-from collector.pages.chart import Day, by_day, chart_data, summary
 from collector.pages import format as fmt
+from collector.pages.chart import Day, by_day, chart_data, summary
 from collector.pages.city import week_label
 from collector.pages.i18n import Words
 from collector.pages.results import ResultLine, result_line

@@ -5,17 +5,13 @@ from datetime import datetime
 from typing import Final
 
 from collector.clock import Clock
-from collector.compliance import shown_week
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.week import Week
 from collector.pages.i18n import Words
+from collector.shown import Shown
 from collector.store.interface import Store
 
-SIMULATED_CITY: Final = "simulated_city"
-"""Setting: ``1`` where pages show simulated verdicts."""
-SHOWN_WEEK: Final = "shown_week"
-"""Setting: the week shown where a simulated city is asked for none."""
 SIMULATED_NOW: Final = "simulated_now"
 """Setting: the moment at which a simulated city is looked at (RFC 3339); ages count from it."""
 CITY_NAME: Final = "city_name_{language}"
@@ -30,6 +26,7 @@ class PageSources:
     criteria: Criteria
     calendars: Calendars
     clock: Clock
+    shown: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +48,10 @@ class NoSuchWeek(ValueError):
 def frame(sources: PageSources, words: Words, wanted_week: str) -> Frame:
     """Decide what a page shows; raises :class:`NoSuchWeek` for a week without verdicts."""
     store = sources.store
-    simulated = store.setting(SIMULATED_CITY) == "1"
+    simulated = sources.shown.simulated()
     now = sources.clock.now()
     weeks = tuple(store.judged_weeks(simulated=simulated))
-    pinned = store.setting(SHOWN_WEEK) if simulated else None
-    default = Week.parse(pinned) if pinned else shown_week(store, simulated=simulated, now=now)
+    default = sources.shown.week()
     if wanted_week and wanted_week not in (*weeks, str(default)):
         raise NoSuchWeek(wanted_week)
     if simulated and (moment := store.setting(SIMULATED_NOW)):

@@ -114,12 +114,12 @@
   const day = 86400;
   const splits = (plot, axis, from, to) => {
     // midnights in Japan (UTC+9, no summer time), as many as fit
-    const room = Math.max(2, Math.floor(plot.bbox.width / (devicePixelRatio || 1) / 62));
+    const room = Math.max(3, Math.floor(plot.bbox.width / (devicePixelRatio || 1) / 50));
     const span = to - from;
     const steps = [3600, 3 * 3600, 6 * 3600, 12 * 3600, day, 2 * day, 7 * day, 14 * day, 28 * day];
     const step = steps.find((seconds) => span / seconds <= room) || 28 * day;
-    const monday = -4 * day + 7 * day; // 1970-01-05 was a Monday; weeks start there
-    const offset = (step >= 7 * day ? monday - 3 * day : 0) - 9 * 3600;
+    const monday = 4 * day; // 1970-01-05 was a Monday
+    const offset = (step >= 7 * day ? monday : 0) - 9 * 3600;
     const first = Math.ceil((from - offset) / step) * step + offset;
     const result = [];
     for (let at = first; at <= to; at += step) result.push(at);
@@ -140,7 +140,7 @@
     scales: { x: { time: true, range: (plot, low, high) => (low === high ? [low - day / 2, high + day / 2] : [low - (high - low) * 0.02, high + (high - low) * 0.02]) }, y: { range: () => [0, Math.max(...all) * 1.08] } },
     axes: [
       { ...axis, splits, values: (plot, marks) => marks.map((at) => { const date = new Date(at * 1000); const clock = clockFormat.format(date); return clock === "00:00" ? dayFormat.format(date) : clock; }) },
-      { ...axis, size: 64, label: "Mbit/s", labelSize: 18, labelFont: "12px system-ui, sans-serif", values: (plot, marks) => marks.map((value) => value.toLocaleString(locale)) },
+      { ...axis, size: 46, label: "Mbit/s", labelSize: 16, labelFont: "12px system-ui, sans-serif", values: (plot, marks) => marks.map((value) => value.toLocaleString(locale)) },
     ],
     series: [{}, ...names.map(() => ({ paths: () => null, points: { show: false } }))],
     hooks: { draw: [draw], setCursor: [tell] },
