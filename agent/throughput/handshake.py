@@ -6,6 +6,7 @@ HTTP is parsed by h11; nothing here reads or writes a socket.
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,9 @@ REFUSAL_HEADER: Final = "Hakaru-Refusal"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MAX_HEAD_BYTES: Final = 16_384
 _QUERY_LIMIT_BYTES: Final = 4_096
+_NEVER_OURS: Final = (200, 407, 511)
+"""A page, a proxy that wants a password, a network that wants a login (RFC 6585 section 6)."""
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
 def accept_key(key: str) -> str:
@@ -75,7 +79,9 @@ class ClientHandshake:
         except h11.RemoteProtocolError as error:
             if not data:
                 raise _failed(FailureCode.EARLY_CLOSE, "closed before it answered") from error
-            raise _failed(FailureCode.PROTOCOL_ERROR, f"no HTTP answer: {error}") from error
+            raise _failed(
+                FailureCode.PROTOCOL_ERROR, f"no HTTP answer: {str(error)[:120]}"
+            ) from error
         if event is h11.NEED_DATA:
             return None
         if isinstance(event, h11.ConnectionClosed):
@@ -88,8 +94,11 @@ class ClientHandshake:
 
     def _check(self, event: h11.InformationalResponse) -> None:
         headers = _headers(event)
-        if headers.get("upgrade", "").lower() != "websocket":
-            raise _failed(FailureCode.PROTOCOL_ERROR, "101 without 'Upgrade: websocket'")
+        if not _asks_for_websocket(headers):
+            raise _failed(
+                FailureCode.PROTOCOL_ERROR,
+                "101 without 'Upgrade: websocket' and 'Connection: Upgrade'",
+            )
         if headers.get("sec-websocket-accept") != accept_key(self._key):
             raise _failed(
                 FailureCode.PROTOCOL_ERROR, "101 with a Sec-WebSocket-Accept that is not ours"
@@ -110,8 +119,8 @@ def _refused(event: h11.Response) -> MeasurementFailed:
         return _failed(FailureCode.NOT_ADMITTED, reason[:200])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     where = headers.get("location", "")
-    if 300 <= status < 400 or status == 511 or "html" in kind or status == 200:
-        detail = f"{status} {kind or 'without a type'}" + (f" to {where[:100]}" if where else "")
+    if 300 <= status < 400 or status in _NEVER_OURS or "html" in kind:
+        detail = f"{status} {kind or 'without a type'}" + (f" to {_page(where)}" if where else "")
         return _failed(
             FailureCode.INTERCEPTED,
             f"somebody else answered instead of 101: {detail}. Look for a filter or a login page",
@@ -120,7 +129,13 @@ def _refused(event: h11.Response) -> MeasurementFailed:
 
 
 def _failed(code: FailureCode, text: str) -> MeasurementFailed:
-    return MeasurementFailed(code, Operation.HANDSHAKE, text)
+    # A stranger's words: one line without control characters, 8-bit ones included.
+    return MeasurementFailed(code, Operation.HANDSHAKE, _UNPRINTABLE.sub("?", text))
+
+
+def _page(location: str) -> str:
+    """Where a redirect goes, without its query: login pages carry devices and users in it."""
+    return location.partition("?")[0].partition("#")[0][:100]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +169,7 @@ class ServerHandshake:
             self._connection.receive_data(data)
             event = self._connection.next_event()
         except h11.RemoteProtocolError as error:
-            raise Rejected(error.error_status_hint, str(error)) from error
+            raise Rejected(error.error_status_hint, str(error)[:120]) from error
         if event is h11.NEED_DATA:
             return None
         if not isinstance(event, h11.Request):
@@ -166,8 +181,10 @@ class ServerHandshake:
         path, _, query = request.target.decode("latin-1").partition("?")
         if path not in PATHS:
             raise Rejected(404, "the tests are " + " and ".join(PATHS))
-        if request.method != b"GET" or headers.get("upgrade", "").lower() != "websocket":
+        if request.method != b"GET" or not _asks_for_websocket(headers):
             raise Rejected(426, "a WebSocket upgrade is wanted")
+        if request.http_version != b"1.1":
+            raise Rejected(505, "HTTP/1.1 is wanted")
         if len(query) > _QUERY_LIMIT_BYTES:
             raise Rejected(414, f"the query is over {_QUERY_LIMIT_BYTES} bytes")
         if headers.get("sec-websocket-version") != "13":
@@ -210,7 +227,17 @@ def refuse(status: int, reason: str, *, refusal: bool) -> bytes:
 
 
 def _headers(event: h11.Request | h11.Response | h11.InformationalResponse) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+    """Names in lower case; a name that comes twice is one list (RFC 9110 section 5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in event.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _asks_for_websocket(headers: dict[str, str]) -> bool:
+    options = [item.strip().lower() for item in headers.get("connection", "").split(",")]
+    return headers.get("upgrade", "").lower() == "websocket" and "upgrade" in options
 
 
 def _is_key(text: str) -> bool:
