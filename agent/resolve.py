@@ -18,7 +18,12 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 def resolve(host: str, family: str, timeout_seconds: float, port: int = 0) -> Address:
-    """Find the address to use for ``host``: the first in the order of RFC 6724.
+    """Find the address to use for ``host``: the first of :func:`resolve_all`."""
+    return resolve_all(host, family, timeout_seconds, port)[0]
+
+
+def resolve_all(host: str, family: str, timeout_seconds: float, port: int = 0) -> list[Address]:
+    """Find the addresses of ``host``, at least one, in the order of RFC 6724.
 
     ``family`` is ``auto``, ``4`` or ``6``. A tuple of four is an IPv6 address. Raises
     :class:`~agent.failure.MeasurementFailed` with DNS_FAILED (no such name, or no answer within
@@ -43,7 +48,7 @@ def resolve(host: str, family: str, timeout_seconds: float, port: int = 0) -> Ad
         raise MeasurementFailed(
             FailureCode.DNS_FAILED, Operation.RESOLVE, f"{host} has no address of this kind"
         )
-    return answer[0]
+    return answer
 
 
 def _ask(

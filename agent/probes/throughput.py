@@ -6,14 +6,15 @@ end's kernel acknowledged; never from bytes written.
 """
 
 from collections.abc import Mapping, Sequence
+from socket import AF_INET6
 from typing import Final
 
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
 from agent.probes.options import Option, resolve
 from agent.target import parse_host_port
-from agent.throughput import client
-from agent.throughput.client import DirectionResult
+from agent.throughput.client import DirectionResult, measure_direction
+from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.estimator import Sample
 from agent.throughput.flow import Test
 from wire.measurement import Json
@@ -50,12 +51,12 @@ def probe(request: Request, report: Report) -> Findings:
     assert isinstance(seconds, float)
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
-    targets = client.resolve(host, port)
+    targets = resolve_target(host, port)
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
     for test in wanted:
         try:
-            found = client.measure_direction(
+            found = measure_direction(
                 targets,
                 test,
                 flows=flows,
@@ -66,6 +67,8 @@ def probe(request: Request, report: Report) -> Findings:
         except MeasurementFailed as error:
             error.partial = {**values, **error.partial}
             raise
+        # the second direction uses the address that worked for the first
+        targets = [found.target]
         values |= _values(found)
         confidence |= _confidence(found)
     context: dict[str, Json] = {
@@ -73,7 +76,7 @@ def probe(request: Request, report: Report) -> Findings:
         "flows_count": flows,
         "test_seconds": seconds,
         "method": _METHOD,
-        "address_family": "ipv6" if ":" in targets[0].address else "ipv4",
+        "address_family": "ipv6" if targets[0].family == AF_INET6 else "ipv4",
     }
     return Findings(values=values, context=context, confidence=confidence)
 

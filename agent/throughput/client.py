@@ -1,25 +1,20 @@
 """The client: connect N flows, run one direction, say what was found."""
 
-import os
-import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent import __version__
 from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
+from agent.throughput.connect import Target, open_all
 from agent.throughput.engine import Engine, FlowEnded, OnTick, Stalled
 from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, warmup_seconds
 from agent.throughput.flow import Flow, Test
-from agent.throughput.handshake import ClientHandshake
+from agent.throughput.framing import ProtocolViolation
 from agent.throughput.payload import FrameStore
 from agent.throughput.tcp_info import TcpInfo
 from wire.failure import FailureCode, Operation
 
-CONNECT_SECONDS: Final = 5.0
-HANDSHAKE_SECONDS: Final = 5.0
 _LATE_ENOUGH_RATIO: Final = 0.8
 """A polite close of the far end after this share of the test ends it; before, it is a failure."""
 _FEWEST_BYTES: Final = 20 * 1448
@@ -32,22 +27,6 @@ _ENDED: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where to connect: the name as given and the address it was resolved to."""
-
-    host: str
-    port: int
-    family: socket.AddressFamily
-    address: str
-
-    @property
-    def authority(self) -> str:
-        """HOST:PORT for the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DirectionResult:
     """One direction of a test: the rate and what the flows knew at its end.
 
@@ -57,6 +36,8 @@ class DirectionResult:
     test: Test
     estimate: Estimate
     total_bytes: int
+    target: Target
+    """The address that was used."""
     peer_bytes: int | None
     """Bytes that the far end counted on its side."""
     min_rtt_seconds: float | None
@@ -64,18 +45,6 @@ class DirectionResult:
     retransmit_ratio: float | None
     rwnd_limited_ratio: float | None
     sndbuf_limited_ratio: float | None
-
-
-def resolve(host: str, port: int) -> Sequence[Target]:
-    """Resolve a name to all its addresses. Raises :class:`MeasurementFailed`."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise _failed(error, Operation.RESOLVE) from error
-    return [
-        Target(host=host, port=port, family=family, address=str(address[0]))
-        for family, _, _, _, address in found
-    ]
 
 
 def measure_direction(
@@ -90,14 +59,19 @@ def measure_direction(
     """Run one direction for ``seconds``. Raises :class:`MeasurementFailed`, with partials."""
     store = FrameStore(masked=True) if test == "upload" else None
     try:
-        opened = _open_flows(targets, test, flows, store)
+        target, sockets = open_all(targets, test, flows, clock)
+        opened = [
+            Flow(item.sock, side="client", test=test, store=store, early=item.early)
+            for item in sockets
+        ]
         engine = Engine(opened, clock)
         try:
-            samples = _run(engine, seconds, on_tick, Operation(test))
-            found = _estimate(test, samples, seconds)
+            payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
+            samples = _run(engine, seconds, payload, Operation(test))
+            found = _estimate(test, samples, seconds, payload)
             own = [flow.tcp_info() for flow in opened]
             engine.finish()  # brings the far end's last word on what it counted
-            return _result(test, found, samples, own, opened)
+            return _result(test, target, found, samples, own, opened)
         finally:
             engine.close()
     finally:
@@ -105,37 +79,71 @@ def measure_direction(
             store.close()
 
 
+class _PayloadWatch:
+    """Counts binary payload after warm-up: measurement messages alone are no download."""
+
+    def __init__(self, flows: Sequence[Flow], warmup: float, on_tick: OnTick) -> None:
+        self._flows = flows
+        self._warmup = warmup
+        self._on_tick = on_tick
+        self._before: int | None = None
+
+    def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
+        if self._before is None and elapsed_seconds >= self._warmup:
+            self._before = self._total()
+        return self._on_tick(elapsed_seconds, samples)
+
+    def after_warmup_bytes(self) -> int:
+        """Payload received, or given to the kernel, since warm-up ended."""
+        return self._total() - (self._before or 0)
+
+    def _total(self) -> int:
+        return sum(flow.app_bytes for flow in self._flows)
+
+
 def _run(engine: Engine, seconds: float, on_tick: OnTick, operation: Operation) -> Sequence[Sample]:
     try:
         return engine.run(seconds, on_tick)
     except FlowEnded as error:
         elapsed = error.samples[-1].at_seconds - error.samples[0].at_seconds
-        if error.how == "closed" and elapsed >= _LATE_ENOUGH_RATIO * seconds:
+        if error.flow.ended == "closed" and elapsed >= _LATE_ENOUGH_RATIO * seconds:
             return error.samples
         text = f"after {elapsed:.1f} of {seconds:g} s: {error}"
-        raise _ended(_ENDED[error.how], operation, text, error.samples) from error
+        raise _failed(_why(error.flow, operation), operation, text, error.samples) from error
     except Stalled as error:
-        raise _ended(FailureCode.STALLED, operation, str(error), error.samples) from error
-    except OSError as error:
-        raise _failed(error, operation) from error
+        raise _failed(FailureCode.STALLED, operation, str(error), error.samples) from error
 
 
-def _estimate(test: Test, samples: Sequence[Sample], seconds: float) -> Estimate:
+def _why(flow: Flow, operation: Operation) -> FailureCode:
+    if isinstance(flow.trouble, ProtocolViolation):
+        return FailureCode.PROTOCOL_ERROR
+    if flow.ended == "broken" and flow.trouble is not None:
+        if isinstance(flow.trouble, TimeoutError):  # the kernel gave up sending again
+            return FailureCode.STALLED
+        return translate(flow.trouble, operation).code
+    return _ENDED[flow.ended or "eof"]
+
+
+def _estimate(
+    test: Test, samples: Sequence[Sample], seconds: float, payload: _PayloadWatch
+) -> Estimate:
     operation = Operation(test)
     try:
         found = estimate(samples, warmup_seconds(seconds))
     except TooLittle as error:
         moved = samples[-1].total_bytes - samples[0].total_bytes
         code = FailureCode.TOO_SLOW if moved else FailureCode.STALLED
-        raise _ended(code, operation, str(error), samples) from error
-    if found.window_bytes < _FEWEST_BYTES:
-        text = f"{found.window_bytes} bytes in {found.window_seconds:.1f} s are too few for a rate"
-        raise _ended(FailureCode.TOO_SLOW, operation, text, samples)
+        raise _failed(code, operation, str(error), samples) from error
+    moved = min(found.window_bytes, payload.after_warmup_bytes())
+    if moved < _FEWEST_BYTES:
+        text = f"{moved} bytes of data in {found.window_seconds:.1f} s are too few for a rate"
+        raise _failed(FailureCode.TOO_SLOW, operation, text, samples)
     return found
 
 
 def _result(
     test: Test,
+    target: Target,
     found: Estimate,
     samples: Sequence[Sample],
     own: Sequence[TcpInfo | None],
@@ -159,6 +167,7 @@ def _result(
         test=test,
         estimate=found,
         total_bytes=samples[-1].total_bytes,
+        target=target,
         peer_bytes=sum(counted) if len(counted) == len(flows) else None,
         min_rtt_seconds=min(min_rtts) / 1e6 if min_rtts else None,
         rtt_seconds=sum(rtts) / len(rtts) / 1e6 if rtts else None,
@@ -174,89 +183,7 @@ def _ratio(parts: Sequence[int], wholes: Sequence[int]) -> float | None:
     return min(1.0, sum(parts) / sum(wholes))
 
 
-def _open_flows(
-    targets: Sequence[Target], test: Test, count: int, store: FrameStore | None
-) -> list[Flow]:
-    """Open all flows at once to the first address that answers."""
-    first, target = _connect_any(targets)
-    try:
-        with ThreadPoolExecutor(count) as pool:
-            others = [pool.submit(_connect, target) for _ in range(count - 1)]
-            sockets = [first, *_all_or_none([future.result for future in others])]
-            upgrades = [pool.submit(_upgrade, sock, target, test) for sock in sockets]
-            try:
-                early = [future.result() for future in upgrades]
-            except MeasurementFailed:
-                for sock in sockets[1:]:
-                    sock.close()
-                raise
-    except MeasurementFailed:
-        first.close()
-        raise
-    return [
-        Flow(sock, side="client", test=test, store=store, early=data)
-        for sock, data in zip(sockets, early, strict=True)
-    ]
-
-
-def _all_or_none(results: Sequence[Callable[[], socket.socket]]) -> list[socket.socket]:
-    got: list[socket.socket] = []
-    failure: MeasurementFailed | None = None
-    for result in results:
-        try:
-            got.append(result())
-        except MeasurementFailed as error:
-            failure = error
-    if failure is not None:
-        for sock in got:
-            sock.close()
-        raise failure
-    return got
-
-
-def _connect_any(targets: Sequence[Target]) -> tuple[socket.socket, Target]:
-    failure: MeasurementFailed | None = None
-    for target in targets:
-        try:
-            return _connect(target), target
-        except MeasurementFailed as error:
-            failure = error
-    assert failure is not None
-    raise failure
-
-
-def _connect(target: Target) -> socket.socket:
-    sock = socket.socket(target.family, socket.SOCK_STREAM)
-    sock.settimeout(CONNECT_SECONDS)
-    try:
-        sock.connect((target.address, target.port))
-    except OSError as error:
-        sock.close()
-        raise _failed(error, Operation.CONNECT) from error
-    return sock
-
-
-def _upgrade(sock: socket.socket, target: Target, test: Test) -> bytes:
-    handshake = ClientHandshake(
-        target.authority, f"/ndt/v7/{test}", os.urandom(16), f"hakaru-agent/{__version__}"
-    )
-    sock.settimeout(HANDSHAKE_SECONDS)
-    try:
-        sock.sendall(handshake.request())
-        while True:
-            upgraded = handshake.receive(sock.recv(4096))
-            if upgraded is not None:
-                return upgraded.early
-    except OSError as error:
-        raise _failed(error, Operation.HANDSHAKE) from error
-
-
-def _failed(error: OSError, operation: Operation) -> MeasurementFailed:
-    failure = translate(error, operation)
-    return MeasurementFailed(failure.code, failure.operation, failure.text)
-
-
-def _ended(
+def _failed(
     code: FailureCode, operation: Operation, text: str, samples: Sequence[Sample]
 ) -> MeasurementFailed:
     partial = {

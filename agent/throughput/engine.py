@@ -13,19 +13,26 @@ TICK_SECONDS: Final = 0.025
 STALL_SECONDS: Final = 3.0
 """No byte in either flow for this long ends the test."""
 FINISH_SECONDS: Final = 1.0
-"""How long a polite end may take."""
+"""How long a polite end may take a client that has its figures."""
+
+_HOW: Final = {
+    "closed": "the other side said good-bye",
+    "eof": "the connection was closed without a good-bye",
+    "reset": "the connection was reset",
+    "broken": "the connection broke: {}",
+}
 
 OnTick = Callable[[float, Sequence[Sample]], bool]
 """Called with elapsed seconds and the samples so far; True ends the test."""
 
 
 class FlowEnded(Exception):
-    """A flow ended before the test did. ``how`` is ``closed``, ``eof`` or ``reset``."""
+    """A flow ended before the test did: ``flow.ended`` and ``flow.trouble`` say how."""
 
-    def __init__(self, how: str, samples: Sequence[Sample]) -> None:
-        self.how = how
+    def __init__(self, flow: Flow, samples: Sequence[Sample]) -> None:
+        self.flow = flow
         self.samples = samples
-        super().__init__(f"a flow was {how} by the other side before the end of the test")
+        super().__init__(_HOW[flow.ended or "eof"].format(flow.trouble))
 
 
 class Stalled(Exception):
@@ -53,7 +60,7 @@ class Engine:
         self.samples: list[Sample] = []
 
     def run(self, seconds: float, on_tick: OnTick) -> list[Sample]:
-        """Run for up to ``seconds``. Raises :class:`FlowEnded`, :class:`Stalled` or OSError."""
+        """Run for up to ``seconds``. Raises :class:`FlowEnded` or :class:`Stalled`."""
         now = started = self._clock.monotonic_seconds()
         for flow in self._flows:
             flow.start(now)
@@ -74,13 +81,13 @@ class Engine:
             if on_tick(now - started, self.samples) or now - started >= seconds:
                 return self.samples
 
-    def finish(self) -> None:
-        """End politely within :data:`FINISH_SECONDS`.
+    def finish(self, seconds: float = FINISH_SECONDS) -> None:
+        """End politely within ``seconds``; raises nothing, the figures are there already.
 
         The binary message under way, a last measurement message, a close frame, the peer's.
         """
         now = self._clock.monotonic_seconds()
-        deadline = now + FINISH_SECONDS
+        deadline = now + seconds
         for flow in self._flows:
             flow.say(now, self._endpoints)
             flow.stop()
@@ -120,7 +127,7 @@ class Engine:
 
     @staticmethod
     def _events(flow: Flow) -> int:
-        read = 0 if flow.ended in ("eof", "reset") else selectors.EVENT_READ
+        read = 0 if flow.ended is not None else selectors.EVENT_READ
         return read | (selectors.EVENT_WRITE if flow.wants_to_write else 0)
 
     def _tick(self, now: float, moved_at: float) -> float:
@@ -128,9 +135,9 @@ class Engine:
             flow.read_ready()  # what waits in the kernel belongs to this sample
             self._watch(flow)
         self._sample(now)
-        ended = next((flow.ended for flow in self._flows if flow.ended is not None), None)
-        if ended is not None:
-            raise FlowEnded(ended, self.samples)
+        for flow in self._flows:
+            if flow.ended is not None:
+                raise FlowEnded(flow, self.samples)
         if self.samples[-1].total_bytes > self.samples[-2].total_bytes:
             self._tune()
             return now

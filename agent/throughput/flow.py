@@ -19,6 +19,7 @@ from agent.throughput.framing import (
     FrameReader,
     Message,
     Opcode,
+    ProtocolViolation,
     build_frame,
 )
 from agent.throughput.payload import Frame, FrameStore
@@ -34,6 +35,9 @@ _LOWAT_MAXIMUM_BYTES: Final = 512 * 1024
 _LOWAT_SECONDS: Final = 0.005
 _NOTSENT_LOWAT_BYTES: Final = 256 * 1024
 _NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
+_PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
+_MOST_PONGS: Final = 4
+"""Waiting to go out; further pings stay unanswered (RFC 6455 section 5.5.3 allows that)."""
 _TCP_NOTSENT_LOWAT: Final = 25
 _TRASH: Final = memoryview(bytearray(_CHUNK_BYTES))
 """Never written to with MSG_TRUNC; shared by all flows."""
@@ -73,7 +77,9 @@ class Flow:
         self.sends = (test == "download") == (side == "server")
         self.peer_report: messages.PeerReport | None = None
         self.ended: str | None = None
-        """Why the peer's side is over: ``closed`` (close frame), ``eof`` or ``reset``."""
+        """Why it is over: ``closed`` (close frame), ``eof``, ``reset`` or ``broken``."""
+        self.trouble: OSError | ProtocolViolation | None = None
+        """What broke it."""
         self.stream_bytes = 0
         """Bytes of the TCP stream received since the upgrade (frame headers included)."""
         self.sent_bytes = 0
@@ -89,8 +95,10 @@ class Flow:
         sock.setblocking(False)
         if self.sends:
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT_BYTES)
-        if early:
+        try:
             self._take(early)
+        except ProtocolViolation as error:
+            self._violated(error)
 
     @property
     def app_bytes(self) -> int:
@@ -154,6 +162,8 @@ class Flow:
                     return
         except BlockingIOError:
             return
+        except ProtocolViolation as error:
+            self._violated(error)
         except OSError as error:
             self._broken(error)
 
@@ -190,12 +200,14 @@ class Flow:
     def stop(self) -> None:
         """Send no further binary message; close once the current one is out (RFC 6455 7.1.2)."""
         if not self._stopping:
-            self._queue(Opcode.CLOSE, _NORMAL_CLOSURE)
+            violated = isinstance(self.trouble, ProtocolViolation)
+            self._queue(Opcode.CLOSE, _PROTOCOL_ERROR if violated else _NORMAL_CLOSURE)
             self._stopping = True
+            self.tune(0)  # what is still to come is small
 
     def tune(self, rate_bytes_per_second: float) -> None:
         """Wake the receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT)."""
-        if not self.sends:
+        if not self.sends and not self._over():
             low = min(_LOWAT_MAXIMUM_BYTES, int(rate_bytes_per_second * _LOWAT_SECONDS))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
 
@@ -254,14 +266,19 @@ class Flow:
         if message.opcode is Opcode.TEXT:
             self.peer_report = messages.parse(message.payload) or self.peer_report
         elif message.opcode is Opcode.PING:
-            self._queue(Opcode.PONG, message.payload)
+            if not self._stopping and len(self._outbox) < _MOST_PONGS:
+                self._queue(Opcode.PONG, message.payload)
         elif message.opcode is Opcode.CLOSE:
             self.ended = "closed"  # the engine answers: a last report, then our close frame
 
+    def _violated(self, error: ProtocolViolation) -> None:
+        self.ended = "broken"  # the engine answers with a close frame that says so
+        self.trouble = error
+
     def _broken(self, error: OSError) -> None:
-        if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
-            raise error
-        self.ended = "reset"
+        reset = error.errno in (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE)
+        self.ended = "reset" if reset else "broken"
+        self.trouble = error
         self._stopping = True
         self._outbox.clear()
         self._frame = None
