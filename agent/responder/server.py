@@ -4,6 +4,7 @@ Threads spend their time in the kernel (sendfile, recv with MSG_TRUNC) and in th
 they share the processor well. A slow or silent peer is cut off by time, never waited for.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -14,7 +15,6 @@ from agent.clock import Clock
 from agent.responder.admission import Admission
 from agent.throughput.engine import Engine, FlowEnded, Stalled
 from agent.throughput.flow import Flow, Test
-from agent.throughput.framing import ProtocolViolation
 from agent.throughput.handshake import Rejected, ServerHandshake, Upgrade, refuse
 from agent.throughput.payload import FrameStore
 
@@ -26,7 +26,12 @@ UPLOAD_SECONDS: Final = 13.0
 """Longest upload: the client ends it; ndt7 allows to close after thirteen seconds."""
 HEAD_SECONDS: Final = 5.0
 """A request must be complete within this time, however slowly it comes."""
-_HANDSHAKES_AT_ONCE: Final = 256
+FINISH_SECONDS: Final = 5.0
+"""How long the last message and the close frames may take: what a slow line still holds."""
+STOP_SECONDS: Final = 1.5
+"""How long running flows get to say good-bye when the responder is stopped."""
+HANDSHAKES_AT_ONCE: Final = 256
+"""Beyond it the one that waits longest is dropped: the idle never keep out who speaks."""
 
 
 @dataclass
@@ -34,6 +39,8 @@ class _Running:
     lock: threading.Lock = field(default_factory=threading.Lock)
     flows: int = 0
     connections: int = 0
+    waiting: dict[int, socket.socket] = field(default_factory=dict)
+    """Sockets before admission, oldest first."""
 
 
 class Responder:
@@ -49,44 +56,72 @@ class Responder:
 
     def serve(self) -> None:
         """Accept connections until :meth:`stop` is called from another thread or a signal."""
-        self._listener.settimeout(0.5)
-        while not self._stopping.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError as error:
-                if self._stopping.is_set():
-                    break
-                log.warning("accept: %s; going on", error)  # out of descriptors: others may end
-                self._stopping.wait(0.2)
-                continue
-            self._spawn(sock)
-        self._listener.close()
+        self._listener.settimeout(0.25)
+        with self._listener:
+            while not self._stopping.is_set():
+                try:
+                    sock, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                except OSError as error:
+                    # out of descriptors: others may end
+                    log.warning("accept: %s; going on", error)
+                    self._stopping.wait(0.2)
+                    continue
+                self._spawn(sock)
+        self._leave()
 
     def stop(self) -> None:
-        """End soon; running flows are cut by their own limits or the end of the process."""
+        """End soon: flows stop at their next tick and close politely."""
         self._stopping.set()
+
+    def _leave(self) -> None:
+        with self._running.lock:
+            for sock in self._running.waiting.values():
+                _hang_up(sock)
+        until = self._clock.monotonic_seconds() + STOP_SECONDS
+        while self._clock.monotonic_seconds() < until:
+            with self._running.lock:
+                if not self._running.connections:
+                    self._store.close()
+                    return
+            threading.Event().wait(0.02)
 
     def _spawn(self, sock: socket.socket) -> None:
         with self._running.lock:
-            if self._running.connections >= _HANDSHAKES_AT_ONCE:
-                sock.close()
-                return
+            if len(self._running.waiting) >= HANDSHAKES_AT_ONCE:
+                _hang_up(self._running.waiting.pop(next(iter(self._running.waiting))))
+            self._running.waiting[id(sock)] = sock
             self._running.connections += 1
-        threading.Thread(target=self._connection, args=(sock,), daemon=True).start()
+        try:
+            threading.Thread(target=self._connection, args=(sock,), daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            log.warning("%s; a connection was closed", error)
+            self._forget(sock)
+            sock.close()
+
+    def _forget(self, sock: socket.socket) -> None:
+        self._arrived(sock)
+        with self._running.lock:
+            self._running.connections -= 1
+
+    def _arrived(self, sock: socket.socket) -> None:
+        with self._running.lock:
+            self._running.waiting.pop(id(sock), None)
 
     def _connection(self, sock: socket.socket) -> None:
         try:
             with sock:
-                upgrade = self._handshake(sock)
+                try:
+                    upgrade = self._handshake(sock)
+                finally:
+                    self._arrived(sock)
                 if upgrade is not None:
                     self._admitted(sock, upgrade)
         except OSError as error:
             log.info("a connection ended: %s", error)
         finally:
-            with self._running.lock:
-                self._running.connections -= 1
+            self._forget(sock)
 
     def _handshake(self, sock: socket.socket) -> Upgrade | None:
         handshake = ServerHandshake()
@@ -117,8 +152,6 @@ class Responder:
         try:
             sock.sendall(upgrade.response)
             self._flow(sock, "download" if upgrade.test == "download" else "upload", upgrade.early)
-        except ProtocolViolation as error:
-            log.info("a peer broke the protocol: %s", error)
         finally:
             with self._running.lock:
                 self._running.flows -= 1
@@ -129,17 +162,9 @@ class Responder:
         flow = Flow(sock, side="server", test=test, store=store, early=early)
         engine = Engine([flow], self._clock, endpoints)
         try:
-            engine.run(
-                DOWNLOAD_SECONDS if test == "download" else UPLOAD_SECONDS,
-                lambda _elapsed, _samples: self._stopping.is_set(),
-            )
-        except FlowEnded as error:
-            log.debug("%s %s: the client ended it (%s)", test, endpoints[0], error.how)
-        except Stalled as error:
-            log.info("%s %s: %s", test, endpoints[0], error)
+            self._run(engine, test, endpoints[0])
+        finally:
             engine.close()
-            return
-        engine.finish()
         log.info(
             "%s %s: %d bytes in %.2f s",
             test,
@@ -147,7 +172,24 @@ class Responder:
             engine.samples[-1].total_bytes,
             engine.samples[-1].at_seconds - engine.samples[0].at_seconds,
         )
-        engine.close()
+
+    def _run(self, engine: Engine, test: Test, peer: str) -> None:
+        try:
+            engine.run(
+                DOWNLOAD_SECONDS if test == "download" else UPLOAD_SECONDS,
+                lambda _elapsed, _samples: self._stopping.is_set(),
+            )
+        except FlowEnded as error:  # how every upload ends, and a download that was enough
+            log.debug("%s %s: %s", test, peer, error)
+        except Stalled as error:
+            log.info("%s %s: %s", test, peer, error)
+            return
+        engine.finish(STOP_SECONDS if self._stopping.is_set() else FINISH_SECONDS)
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the peer may have gone already
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def listen(host: str, port: int) -> socket.socket:
