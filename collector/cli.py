@@ -1,6 +1,7 @@
 """hakaru-collector: the command line. Each command is a module of :mod:`collector.commands`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -33,7 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == wanted:
             import_module(f"collector.commands.{name}").configure(command)
     options = parser.parse_args(arguments)
-    code: int = import_module(f"collector.commands.{options.command}").run(options)
+    try:
+        code: int = import_module(f"collector.commands.{options.command}").run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
 
 
