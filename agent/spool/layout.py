@@ -62,6 +62,8 @@ PRAGMAS: Final = (
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA temp_store=MEMORY",
+    # Debian's library zeroes what is deleted: each deletion would write its pages into the log
+    "PRAGMA secure_delete=OFF",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",

@@ -64,7 +64,7 @@ def measurement(
     )
 
 
-def open_spool(directory: Path, seed: int = 1, **options: Any) -> Spool:  # noqa: ANN401 - passed on
+def open_spool(directory: Path, seed: int = 1, **options: Any) -> Spool:
     """Open the spool of ``directory`` with fixed time and chance."""
     options = {"agent_id": AGENT, "clock": FakeClock(), "random": Random(seed), **options}
     return Spool(directory / "spool.db", **options)
