@@ -13,7 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from collector.store.interface import NewRow
-from wire.codec import FIELD_NAME, MAX_RECORD_BYTES, MAX_STRING_CHARACTERS, PROBE_NAME, decode
+from wire.codec import (
+    FIELD_NAME,
+    MAX_RECORD_BYTES,
+    MAX_STRING_CHARACTERS,
+    PROBE_NAME,
+    TIME,
+    decode,
+)
 from wire.failure import MAX_TEXT_CHARACTERS, FailureCode, Operation
 from wire.ids import is_uuid
 from wire.measurement import Measurement
@@ -151,8 +158,7 @@ def _check_top(plain: _Plain) -> int:
         and _is_line(plain.target)
         and _is_line(plain.boot_id)
         and plain.started_at.endswith("Z")
-        and plain.started_at[10:11] == "T"
-        and len(plain.started_at) <= 40
+        and TIME.fullmatch(plain.started_at) is not None
     ):
         raise _Unplain
     for seconds in (plain.monotonic_start_seconds, plain.duration_seconds):

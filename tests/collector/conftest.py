@@ -1,0 +1,217 @@
+"""Fixtures of the collector's tests: a store, records, and a real server in this process."""
+
+import hashlib
+import random
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from collector import resources
+from collector.app import create_app
+from collector.config import Listen, ServeConfig
+from collector.judge.calendar_file import load_calendars
+from collector.judge.criteria_file import load_criteria
+from collector.judge.week import Week
+from collector.schools.model import Kind, Line, School
+from collector.server import address_of, bind, make_server
+from collector.store import create_store
+from collector.store.interface import Batch, NewRow, QuarantineRow, Store
+from wire.failure import Outcome
+from wire.measurement import Measurement
+
+MONDAY = datetime(2026, 5, 11, tzinfo=UTC)
+"""09:00 on a Monday in Tokyo, of week 2026-W20."""
+
+
+def a_school(code: str = "A1", pupils: int = 316, **changes: Any) -> School:
+    """A school of the fictional city."""
+    given: dict[str, Any] = {
+        "code": code,
+        "name": f"学校{code}",
+        "kind": Kind.ELEMENTARY,
+        "region": "north",
+        "pupils": pupils,
+        "line": Line.BEST_EFFORT_PPPOE,
+        "contracted_mbps": None,
+        "sample": False,
+        "latitude": None,
+        "longitude": None,
+        "aggregation_group": "",
+    }
+    return School(**given | changes)
+
+
+class Maker:
+    """Makes records and rows with their own identifiers, the same in every run."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(7)
+
+    def uuid(self) -> str:
+        """A new UUID."""
+        return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+
+    def record(self, agent_id: str, **changes: Any) -> Measurement:
+        """A measurement of an agent."""
+        given: dict[str, Any] = {
+            "result_id": self.uuid(),
+            "agent_id": agent_id,
+            "stream": "0b5e9a77-6a3f-4d5a-9f5d-0f4a55aa0001",
+            "seq": 1,
+            "probe": "throughput",
+            "target": "centre.example:4443",
+            "started_at": MONDAY,
+            "boot_id": "0b5e9a77-6a3f-4d5a-9f5d-0f4a55aa0002",
+            "monotonic_start_seconds": 12.5,
+            "duration_seconds": 10.0,
+            "outcome": Outcome.OK,
+            "values": {"download_bps": 6e8, "flows_count": 4},
+            "context": {"agent_version": "0.1.0"},
+        }
+        return Measurement(**given | changes)
+
+    def row(self, **changes: Any) -> NewRow:
+        """A row of school A1."""
+        given: dict[str, Any] = {
+            "result_id": self.uuid(),
+            "agent_id": "agent-of-A1",
+            "school_code": "A1",
+            "stream": "stream",
+            "seq": 1,
+            "probe": "throughput",
+            "target": "t",
+            "segment": None,
+            "started_at": MONDAY,
+            "outcome": "ok",
+            "failure_code": None,
+            "failure_text": None,
+            "download_bps": 6e8,
+            "upload_bps": None,
+            "cross_traffic_during_bps": None,
+            "appliance_ceiling_bps": None,
+            "agent_version": "0.1.0",
+            "simulated": False,
+            "record": b'{"raw": true}',
+        }
+        return NewRow(**given | changes)
+
+    def batch(self, rows: list[NewRow], quarantine: list[QuarantineRow] | None = None) -> Batch:
+        """A batch that arrived an hour after the Monday above."""
+        agent_id = rows[0].agent_id if rows else "agent-of-A1"
+        return Batch(agent_id, MONDAY + timedelta(hours=1), rows, quarantine or [])
+
+
+@pytest.fixture
+def make() -> Maker:
+    """The maker of records and rows."""
+    return Maker()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Address of a database that does not exist yet."""
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """A store with the schools A1 and B1."""
+    opened = create_store(url)
+    opened.import_schools([a_school("A1"), a_school("B1", 70)])
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Serving:
+    """A collector that serves, with an agent enrolled at A1."""
+
+    base_url: str
+    store: Store
+    agent_id: str
+    token: str
+    client: httpx.Client
+
+    def headers(self, **more: str) -> dict[str, str]:
+        """Headers of the agent."""
+        return {"Authorization": f"Bearer {self.token}"} | more
+
+    def post(self, content: bytes, **headers: str) -> httpx.Response:
+        """Deliver a body as the agent."""
+        return self.client.post(
+            "/v1/measurements", content=content, headers=self.headers(**headers)
+        )
+
+
+Serve = Callable[..., Serving]
+
+
+@pytest.fixture
+def serve(store: Store) -> Iterator[Serve]:
+    """Start a server in a thread of this process on a free port of loopback."""
+    stops: list[Callable[[], None]] = []
+
+    def start(**options: Any) -> Serving:
+        app = create_app(
+            store,
+            load_criteria(resources.default_criteria()),
+            load_calendars(resources.default_calendar()),
+            week=Week.parse("2026-W20"),
+            **options,
+        )
+        config = ServeConfig(listen=Listen("127.0.0.1", 0))
+        listener = bind(config)
+        address = address_of(config, listener)
+        ready = threading.Event()
+
+        class Out:
+            def write(self, _text: str) -> None:
+                ready.set()
+
+            def flush(self) -> None:
+                """Nothing to flush."""
+
+        server = make_server(app, config, address, Out())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert ready.wait(60)
+        client = httpx.Client(base_url=address, timeout=60, trust_env=False)
+
+        def stop() -> None:
+            client.close()
+            server.should_exit = True
+            thread.join()
+            listener.close()
+
+        stops.append(stop)
+        agent_id, token = "5ad9503e-0000-4000-8000-000000000001", "a-token-of-the-agent-of-A1"
+        enrol(store, agent_id, token)
+        return Serving(address, store, agent_id, token, client)
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+def enrol(store: Store, agent_id: str, token: str, school_code: str = "A1") -> None:
+    """Bind an agent to a school, without HTTP."""
+    store.add_enrolment_code(school_code, f"code of {agent_id}", MONDAY + timedelta(days=36500))
+    store.enrol(
+        code_sha256=f"code of {agent_id}",
+        agent_id=agent_id,
+        token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+        now=MONDAY,
+    )
+
+
+@pytest.fixture
+def serving(serve: Serve) -> Serving:
+    """A collector that serves."""
+    return serve()

@@ -1,0 +1,179 @@
+"""Migrations: killed anywhere, started together, of another release."""
+
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.cli import main
+from collector.store import create_store
+from collector.store.interface import StoreUnusable
+from collector.store.sqlite_connection import connect
+from collector.store.sqlite_migrate import migrate, version
+from collector.store.sqlite_schema import MIGRATIONS
+
+NOW = datetime(2026, 5, 11, tzinfo=UTC)
+
+_DIE_AT = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from collector.store.sqlite_connection import connect
+from collector.store.sqlite_migrate import migrate
+left = int(sys.argv[2])
+def before(statement):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+migrate(connect(Path(sys.argv[1])), datetime(2026, 5, 11, tzinfo=UTC), before=before)
+"""
+
+
+def _statements() -> int:
+    """How many statements an empty database takes."""
+    seen: list[str] = []
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, NOW, before=seen.append)
+    connection.close()
+    return len(seen)
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
+    ).fetchall()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+    """The schema of an undisturbed migration."""
+    connection = connect(tmp_path_factory.mktemp("whole") / "whole.db")
+    migrate(connection, NOW)
+    found = _schema(connection)
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("statement", range(_statements()))
+def test_killed_at_any_statement_it_resumes_to_the_same_schema(
+    statement: int, tmp_path: Path, expected: list[tuple[Any, ...]]
+) -> None:
+    """A kill -9 before each statement: the file holds whole migrations only, and goes on."""
+    path = tmp_path / "store.db"
+    died = subprocess.run([sys.executable, "-c", _DIE_AT, str(path), str(statement)], check=False)
+    assert died.returncode == -9
+    connection = connect(path)
+    reached = version(connection)
+    tables = {name for kind, name, _, _ in _schema(connection) if kind == "table"}
+    whole = {"schema_migration"} if reached else set()
+    for step in MIGRATIONS[:reached]:
+        whole |= {text.split()[2] for text in step.statements if text.startswith("CREATE TABLE")}
+    assert tables == whole
+    assert [step.version for step in migrate(connection, NOW)] == [
+        step.version for step in MIGRATIONS[reached:]
+    ]
+    assert _schema(connection) == expected
+    connection.close()
+
+
+def test_several_that_start_at_once_make_one_schema(
+    tmp_path: Path, expected: list[tuple[Any, ...]]
+) -> None:
+    """Eight processes on one new file: all succeed, each migration is applied once."""
+    path = tmp_path / "store.db"
+    never = "1000000"
+    command = [sys.executable, "-c", _DIE_AT, str(path), never]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(8)]
+    errors = [process.communicate()[1].decode() for process in started]
+    assert errors == [""] * 8
+    connection = connect(path)
+    assert _schema(connection) == expected
+    assert connection.execute("SELECT version FROM schema_migration").fetchall() == [
+        (step.version,) for step in MIGRATIONS
+    ]
+    connection.close()
+
+
+def test_a_migration_keeps_the_rows(tmp_path: Path) -> None:
+    """What the first migration's tables hold is there after the rest."""
+    connection = connect(tmp_path / "store.db")
+    migrate(connection, NOW, MIGRATIONS[:1])
+    connection.execute("INSERT INTO setting VALUES ('kept', 'yes')")
+    migrate(connection, NOW)
+    assert connection.execute("SELECT * FROM setting").fetchall() == [("kept", "yes")]
+    connection.close()
+
+
+def test_a_statement_that_fails_takes_its_whole_migration_back(tmp_path: Path) -> None:
+    """DDL before the failing statement is rolled back with it."""
+    broken = MIGRATIONS[0].__class__(1, "broken", ("CREATE TABLE one (a) ", "CREATE TABLE one (a)"))
+    connection = connect(tmp_path / "store.db")
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(connection, NOW, (broken,))
+    assert _schema(connection) == []
+    connection.close()
+
+
+def test_a_database_of_a_newer_release_is_refused_with_advice(url: str) -> None:
+    """It is left as it is."""
+    create_store(url).close()
+    connection = connect(Path(url.removeprefix("sqlite:///")))
+    connection.execute("INSERT INTO schema_migration VALUES (999, 'of the future', 0)")
+    connection.close()
+    with pytest.raises(StoreUnusable, match=r"has schema 999.*install the newer release"):
+        create_store(url)
+
+
+def test_versions_count_up_without_gaps() -> None:
+    """The list of migrations is numbered from 1."""
+    assert [step.version for step in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+
+
+def test_every_table_is_strict() -> None:
+    """SQLite checks types only in STRICT tables."""
+    created = [
+        text for step in MIGRATIONS for text in step.statements if text.startswith("CREATE TABLE")
+    ]
+    assert created
+    assert [text for text in created if "STRICT" not in text.rpartition(")")[2]] == []
+
+
+def test_the_command_says_what_it_applied(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second time there is nothing to apply."""
+    assert main(["migrate", "--database", url]) == 0
+    assert "applied: 1 schools, baseline, settings" in capsys.readouterr().out
+    assert main(["migrate", "--database", url]) == 0
+    said = capsys.readouterr().out
+    assert said == f"the database has schema {len(MIGRATIONS)}, which is this release's\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("postgresql://user:secret@db/hakaru", "PostgreSQL comes in a later release"),
+        ("mysql://user:secret@db/hakaru", "'mysql://...@db/hakaru' is no database URL"),
+        ("hakaru.db", "'hakaru.db' is no database URL: use sqlite:///PATH"),
+        ("sqlite:///", "is no database URL"),
+        ("sqlite:///no/such/folder/x.db", "does its directory exist"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_explained(given: str, message: str) -> None:
+    """Each message says what to do, and none shows a password."""
+    with pytest.raises(StoreUnusable) as refused:
+        create_store(given)
+    assert message in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    """Somebody's text file is refused, not overwritten."""
+    other = tmp_path / "notes.txt"
+    other.write_text("minutes of the meeting\n" * 100)
+    with pytest.raises(StoreUnusable, match="is it a database of this collector"):
+        create_store(f"sqlite:///{other}")
+    assert other.read_text().startswith("minutes")
