@@ -3,7 +3,7 @@
 ::
 
     MeasurementFailed          raised inside probes; carries a wire Failure
-    ├── (from OSError)         translate(): by errno
+    ├── (from OSError)         translate(): by errno, without one by type
     ├── (from TimeoutError)    translate(): by operation
     └── (from ssl.SSLError)    translate()
 
@@ -58,6 +58,13 @@ BY_ERRNO: Final[Mapping[int, FailureCode]] = {
     errno.ENOSPC: FailureCode.RESOURCE_EXHAUSTED,
 }
 
+BY_TYPE: Final[Mapping[type[OSError], FailureCode]] = {
+    ConnectionRefusedError: FailureCode.CONNECTION_REFUSED,
+    ConnectionError: FailureCode.CONNECTION_RESET,
+    PermissionError: FailureCode.PERMISSION_DENIED,
+}
+"""For exceptions without errno, as libraries raise them ('Connection lost'). First match wins."""
+
 BY_OPERATION_TIMEOUT: Final[Mapping[Operation, FailureCode]] = {
     Operation.RESOLVE: FailureCode.DNS_FAILED,
     Operation.CONNECT: FailureCode.CONNECT_TIMEOUT,
@@ -71,6 +78,8 @@ BY_OPERATION_TIMEOUT: Final[Mapping[Operation, FailureCode]] = {
     Operation.RUN: FailureCode.TIMEOUT,
 }
 
+_TRANSFERS: Final = (Operation.DOWNLOAD, Operation.UPLOAD, Operation.SEND, Operation.RECEIVE)
+
 
 def translate(error: BaseException, operation: Operation) -> Failure:
     """Name any exception that ended ``operation``. What is in no table is a crash of the probe."""
@@ -81,14 +90,19 @@ def translate(error: BaseException, operation: Operation) -> Failure:
 
 
 def _code(error: BaseException, operation: Operation) -> FailureCode:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | socket.herror):
         return FailureCode.DNS_FAILED
     if isinstance(error, ssl.SSLError):
         return FailureCode.TLS_FAILED
+    if isinstance(error, TimeoutError) and operation in _TRANSFERS:
+        return BY_OPERATION_TIMEOUT[operation]  # ETIMEDOUT, too: it was connected before
     if isinstance(error, OSError) and (code := BY_ERRNO.get(error.errno or 0)) is not None:
         return code
     if isinstance(error, TimeoutError):
         return BY_OPERATION_TIMEOUT[operation]
     if isinstance(error, MemoryError):
         return FailureCode.RESOURCE_EXHAUSTED
+    for kind, code in BY_TYPE.items():
+        if isinstance(error, kind):
+            return code
     return FailureCode.PROBE_CRASHED
