@@ -15,7 +15,7 @@ from typing import Final
 from collector.demo.profiles import WEEKS, Path, Plan
 from collector.judge.week import JST
 from collector.schools.model import School
-from wire.failure import Failure, Outcome
+from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.ids import uuid4, uuid7
 from wire.measurement import Fields, Json, Measurement
 
@@ -23,6 +23,11 @@ SEED: Final = 2026
 TARGET: Final = "centre.simulated.example:4443"
 AGENT_VERSION: Final = "simulated"
 TEST_SECONDS: Final = 10.0
+NO_ECHO: Final = (
+    FailureCode.NO_REPLY,
+    Operation.RECEIVE,
+    "none of 20 echo requests was answered within 2 s",
+)
 
 QUIET_SLOTS: Final = ((time(6, 30), 75), (time(16, 45), 150))
 """Start and length in minutes of the slots outside lessons."""
@@ -125,6 +130,8 @@ def _measurement(  # noqa: PLR0913 - identity, place and chance of one record
     }
     if failed:
         code, operation, text = random.choice(path.failures)
+        if probe == "latency":
+            code, operation, text = NO_ECHO
         failure, values = Failure(code, operation, text), {}
     elif probe == "throughput":
         values = _throughput(path, slot, random, context)
@@ -137,7 +144,7 @@ def _measurement(  # noqa: PLR0913 - identity, place and chance of one record
         stream=stream,
         seq=seq,
         probe=probe,
-        target=TARGET,
+        target=TARGET if probe == "throughput" else TARGET.partition(":")[0],
         segment="internet",
         started_at=started_at,
         boot_id=boot_id,

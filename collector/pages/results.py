@@ -34,6 +34,8 @@ class RealPanel:
     upload: str
     failure: str
     how: str
+    loopback: bool
+    """Measured inside one machine: no line was in the path."""
 
 
 def result_line(words: Words, result: StoredResult) -> ResultLine:
@@ -65,6 +67,7 @@ def real_panel(
         download=_speed(words, result, result.download_bps) or dash,
         upload=_speed(words, result, result.upload_bps) or dash,
         failure=failure_words(words, result),
+        loopback=result.segment == "loopback",
         how=words(
             "real.how",
             probe=words.either(f"probe.{result.probe}", "probe.other"),

@@ -1,0 +1,127 @@
+"""``hakaru-collector demo`` as people run it: real processes, a real measurement, no orphan."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+COMMAND = [sys.executable, "-m", "collector.cli", "demo"]
+
+
+def _descendants(folder: Path) -> list[str]:
+    """Command lines of live processes that work in ``folder``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if str(folder) in line and "collector.cli demo" not in line:
+                found.append(line)
+    return found
+
+
+def _started(arguments: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as output:
+        return subprocess.Popen([*COMMAND, *arguments], stdout=output, stderr=subprocess.STDOUT)
+
+
+def _wait_for(log: Path, pattern: str, process: "subprocess.Popen[bytes]") -> re.Match[str]:
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        if match := re.search(pattern, log.read_text("utf-8")):
+            return match
+        assert process.poll() is None, log.read_text("utf-8")
+        time.sleep(0.1)
+    raise AssertionError(log.read_text("utf-8"))
+
+
+@pytest.mark.timeout(240)
+def test_once_ends_with_zero_and_says_it_all(tmp_path: Path) -> None:
+    """--once prints address, baseline, count, size bands and a real measurement; port moves on."""
+    folder = tmp_path / "once"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [*COMMAND, "--once", "--listen", f"127.0.0.1:{port}", "--directory", str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    text = ended.stdout
+    assert f"port {port} is taken: using" in text
+    assert re.search(r"Address\s+http://127\.0\.0\.1:\d+/", text)
+    assert "5/84 (6.0 %)" in text
+    assert "outside lessons 12/84 (14.3 %) met, 54 not met, 18 undetermined" in text
+    assert re.search(r"^\s*<=60\s+10\s+3\s", text, re.MULTILINE)
+    real = re.search(r"download ([\d,.]+) Mbit/s +upload ([\d,.]+) Mbit/s", text)
+    assert real is not None
+    assert all(float(number.replace(",", "")) > 1 for number in real.groups())
+    assert _descendants(folder) == []
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything(tmp_path: Path, number: int) -> None:
+    """While serving, the real result is on the page; a signal ends all processes, exit code 0."""
+    folder, log = tmp_path / "serving", tmp_path / "demo.log"
+    process = _started(["--listen", "127.0.0.1:0", "--directory", str(folder)], log)
+    try:
+        url = _wait_for(log, r"serving (http://\S+) until", process)[1]
+        page = httpx.get(url, trust_env=False, timeout=30).text
+        assert "実際の測定" in page
+        assert "模擬データ" in page
+        assert len(_descendants(folder)) >= 2
+        process.send_signal(number)
+        assert process.wait(60) == 0, log.read_text("utf-8")
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+    assert _descendants(folder) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
+@pytest.mark.timeout(240)
+def test_a_signal_while_setting_up_leaves_nothing(tmp_path: Path) -> None:
+    """SIGTERM in the middle of the real measurement: no orphan, and --once does not say 0."""
+    folder, log = tmp_path / "early", tmp_path / "demo.log"
+    arguments = ["--once", "--listen", "127.0.0.1:0", "--directory", str(folder)]
+    process = _started(arguments, log)
+    try:
+        _wait_for(log, r"a real agent of school", process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 1
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+    assert _descendants(folder) == []
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    """The demo empties only folders it made itself."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine", encoding="utf-8")
+    ended = subprocess.run(
+        [*COMMAND, "--once", "--directory", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=os.environ,
+    )
+    assert ended.returncode == 1
+    assert "holds something else" in ended.stdout
+    assert precious.read_text("utf-8") == "mine"

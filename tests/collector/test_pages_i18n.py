@@ -1,0 +1,102 @@
+"""The table of words is complete in both languages and holds exactly what the pages use."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import collector.pages
+from collector.judge.model import Figure, Reason, Status
+from collector.pages.i18n import LANGUAGES, table, words
+from collector.schools.model import Kind, Line
+from collector.views import AgentHealth
+from wire.failure import FailureCode, Outcome
+
+PAGES = Path(collector.pages.__file__).parent
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+def _names(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _sources() -> str:
+    files = [*PAGES.glob("*.py"), *(PAGES / "templates").glob("*.html")]
+    return "\n".join(file.read_text("utf-8") for file in files)
+
+
+@pytest.mark.parametrize("key", sorted(table()))
+def test_each_key_has_a_text_in_each_language_with_the_same_names(key: str) -> None:
+    """Every entry has one non-empty text a language; dates alone may use other parts."""
+    texts = table()[key]
+    assert len(texts) == len(LANGUAGES)
+    assert all(text.strip() for text in texts)
+    if not key.startswith("date."):
+        assert _names(texts[0]) == _names(texts[1])
+
+
+def test_english_is_english() -> None:
+    """No English text holds Japanese letters, except the name of the other language."""
+    wrong = [
+        key
+        for key, (_, english) in table().items()
+        if JAPANESE.search(english) and key != "site.japanese"
+    ]
+    assert wrong == []
+
+
+def test_no_words_outside_the_table() -> None:
+    """Templates and scripts hold no Japanese text of their own."""
+    for file in [*(PAGES / "templates").glob("*.html"), *(PAGES / "static").glob("*.js")]:
+        assert JAPANESE.search(file.read_text("utf-8")) is None, file.name
+
+
+def test_every_key_that_templates_name_exists() -> None:
+    """A literal key in a template or in code is in the table."""
+    named = set(re.findall(r"""\b(?:t|words|text)\(\s*['"]([a-z_]+\.[a-z_0-9]+)['"]""", _sources()))
+    assert len(named) > 60
+    assert named - set(table()) == set()
+
+
+def test_every_key_is_used() -> None:
+    """Nothing in the table is dead: each key or its computed family occurs in the sources."""
+    source = _sources()
+    families = {
+        *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
+        *("line", "reason", "failure", "weekday", "column"),
+    }
+    dead = [
+        key
+        for key in table()
+        if key.split(".")[0] not in families
+        and f'"{key}"' not in source
+        and f"'{key}'" not in source
+        and not re.fullmatch(r"school\.(series|quiet|lesson)_\w+", key)
+    ]
+    assert dead == []
+
+
+@pytest.mark.parametrize(
+    ("section", "members"),
+    [
+        ("status", Status),
+        ("status_long", Status),
+        ("figure", Figure),
+        ("reason", Reason),
+        ("failure", FailureCode),
+        ("kind", Kind),
+        ("line", Line),
+        ("agent", AgentHealth),
+        ("outcome", Outcome),
+    ],
+)
+def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> None:
+    """A new reason, failure code or kind of school cannot be forgotten here."""
+    lacking = [m.value for m in members if f"{section}.{m.value}" not in table()]
+    assert lacking == []
+
+
+def test_an_unknown_language_reads_japanese() -> None:
+    """Whatever a cookie says, the page has a language."""
+    assert words("tlh").language == "ja"

@@ -1,0 +1,163 @@
+"""Simulated measurements: same seed, same bytes; marked; and the count moves as told."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from collector import resources
+from collector.demo import city
+from collector.demo.fill import fill
+from collector.demo.profiles import MET_BY_WEEK, WEEKS, plans
+from collector.demo.simulator import SimulatedAgent, simulate
+from collector.judge.calendar import Window
+from collector.judge.calendar_file import load_calendars
+from collector.judge.criteria_file import load_criteria
+from collector.judge.model import Figure, Reason, Status
+from collector.store import create_store
+from collector.store.interface import Store
+from wire.codec import decode, encode
+from wire.failure import Outcome
+
+CRITERIA = load_criteria(resources.default_criteria())
+CALENDARS = load_calendars(resources.default_calendar())
+SCHOOLS = city.schools()
+
+
+def _simulate(seed: int) -> list[SimulatedAgent]:
+    baseline = {entry.school_code: entry for entry in city.baseline(SCHOOLS)}
+
+    def required_bps(pupils: int) -> tuple[float, float]:
+        requirement = CRITERIA.requirement(pupils)
+        return requirement.required_bps, requirement.upper_bps
+
+    return list(simulate(SCHOOLS, plans(SCHOOLS, baseline, required_bps, Random(seed)), seed))
+
+
+@pytest.fixture(scope="module")
+def agents() -> list[SimulatedAgent]:
+    """The four weeks of seed 1."""
+    return _simulate(1)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store filled as the demo fills it."""
+    path: Path = tmp_path_factory.mktemp("city") / "city.db"
+    opened = create_store(f"sqlite:///{path}")
+    secrets = Random(5)
+    folder = resources.configs_folder() / "demo"
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    fill(
+        opened,
+        CRITERIA,
+        CALENDARS,
+        folder,
+        now=now,
+        new_secret=lambda: str(secrets.getrandbits(128)),
+    )
+    yield opened
+    opened.close()
+
+
+def test_same_seed_same_bytes(agents: list[SimulatedAgent]) -> None:
+    """Two runs of one seed agree in every byte; another seed does not."""
+
+    def text(of: list[SimulatedAgent]) -> list[bytes]:
+        return [encode(item) for agent in of[:6] for item in agent.measurements]
+
+    assert text(_simulate(1)) == text(agents)
+    assert text(_simulate(2)) != text(agents)
+
+
+def test_every_record_is_marked_and_passes_the_codec(agents: list[SimulatedAgent]) -> None:
+    """Each record says that it is simulated and survives the wire."""
+    records = [item for agent in agents for item in agent.measurements]
+    assert len(records) > 10_000
+    assert all(item.simulated for item in records)
+    for item in records[::97]:
+        assert decode(encode(item)) == item
+
+
+def test_a_stream_has_no_gaps_and_goes_forward(agents: list[SimulatedAgent]) -> None:
+    """Positions run from 1 without gaps, times ascend, ids are unique."""
+    for agent in agents:
+        assert [item.seq for item in agent.measurements] == list(
+            range(1, len(agent.measurements) + 1)
+        )
+        starts = [item.started_at for item in agent.measurements]
+        assert all(left < right for left, right in pairwise(starts))
+    ids = {item.result_id for agent in agents for item in agent.measurements}
+    assert len(ids) == sum(len(agent.measurements) for agent in agents)
+
+
+def test_throughput_tests_are_quiet_or_in_lessons(agents: list[SimulatedAgent]) -> None:
+    """No simulated throughput test falls between the two windows of the calendar."""
+    windows = Counter(
+        CALENDARS.for_school(agent.school.code).classify(item.started_at)
+        for agent in agents
+        for item in agent.measurements
+        if item.probe == "throughput"
+    )
+    assert set(windows) == {Window.QUIET, Window.LESSON}
+
+
+def test_failures_are_of_several_kinds_and_never_zero(agents: list[SimulatedAgent]) -> None:
+    """Failures have codes and no speed."""
+    failed = [
+        item for agent in agents for item in agent.measurements if item.outcome is not Outcome.OK
+    ]
+    assert len({item.failure.code for item in failed if item.failure}) >= 6
+    assert all("download_bps" not in item.values for item in failed)
+
+
+def test_the_count_moves_from_five_to_twelve(store: Store) -> None:
+    """Judged by the product, 5, 7, 9 and 12 schools meet outside lessons, week by week."""
+    met = [
+        sum(
+            verdict.status is Status.MET
+            for (_, figure), verdict in store.verdicts(week, simulated=True).items()
+            if figure is Figure.QUIET
+        )
+        for week in WEEKS
+    ]
+    assert tuple(met) == MET_BY_WEEK == (5, 7, 9, 12)
+
+
+def test_every_kind_of_open_verdict_occurs(store: Store) -> None:
+    """In the last week schools are undetermined for each reason a reader may meet."""
+    verdicts = store.verdicts(WEEKS[-1], simulated=True)
+    assert len(verdicts) == 2 * 84
+    reasons = {
+        reason
+        for (_, figure), verdict in verdicts.items()
+        if figure is Figure.QUIET and verdict.status is Status.UNDETERMINED
+        for reason in verdict.reasons
+    }
+    assert reasons >= {
+        Reason.NO_RESULTS,
+        Reason.ALL_FAILED,
+        Reason.INTERCEPTED,
+        Reason.TOO_FEW_RESULTS,
+        Reason.INTERVAL_STRADDLES,
+        Reason.CRITERION_INTERVAL,
+        Reason.APPLIANCE_CEILING,
+    }
+
+
+def test_nothing_of_it_counts_as_measured(store: Store) -> None:
+    """The store holds no real result and no real verdict afterwards."""
+    assert store.latest_real_result(probe="throughput") is None
+    assert store.judged_weeks(simulated=False) == []
+    assert store.newest_by_school(simulated=False) == {}
+
+
+def test_one_agent_is_silent(store: Store) -> None:
+    """Exactly one agent was last heard two weeks before the others."""
+    seen = sorted(agent.last_seen_at for agent in store.agents() if agent.last_seen_at)
+    assert len(seen) == 84
+    assert (seen[1] - seen[0]).days == 14
