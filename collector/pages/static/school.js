@@ -14,7 +14,7 @@
   const upper = data.upper / 1e6;
   const zone = { timeZone: "Asia/Tokyo" };
   const locale = data.language === "ja" ? "ja-JP" : "en-GB";
-  const dayFormat = new Intl.DateTimeFormat(locale, { ...zone, month: "numeric", day: "numeric" });
+  const dayFormat = new Intl.DateTimeFormat(locale, { ...zone, month: data.language === "ja" ? "numeric" : "short", day: "numeric" });
   const clockFormat = new Intl.DateTimeFormat(locale, { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const fullFormat = new Intl.DateTimeFormat(locale, { ...zone, month: "short", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const speed = (value) => `${new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: true }).format(value)} Mbit/s`;

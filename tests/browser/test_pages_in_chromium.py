@@ -1,0 +1,107 @@
+"""The pages in headless Chromium: they fit both widths and run without a console error."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from collector import resources
+from collector.demo.fill import fill
+from collector.judge.calendar_file import load_calendars
+from collector.judge.criteria_file import load_criteria
+from collector.store import create_store
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "screenshots"
+PAGES = (
+    "/",
+    "/?lang=en",
+    "/?status=undetermined&sort=margin",
+    "/schools/E023",
+    "/schools/E023?lang=en",
+    "/schools/E011",
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The fictional city served by the real command."""
+    folder = tmp_path_factory.mktemp("browser")
+    database = f"sqlite:///{folder / 'city.db'}"
+    store = create_store(database)
+    chance = Random(1)
+    fill(
+        store,
+        load_criteria(resources.default_criteria()),
+        load_calendars(resources.default_calendar()),
+        resources.configs_folder() / "demo",
+        now=datetime.now(UTC),
+        new_secret=lambda: str(chance.getrandbits(128)),
+    )
+    store.close()
+    log = folder / "serve.log"
+    command = [sys.executable, "-m", "collector.cli", "serve", "--listen", "127.0.0.1:0"]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, "--database", database], stderr=output)
+    try:
+        deadline = time.monotonic() + 60
+        while not (match := re.search(r"listening on (\S+)", log.read_text("utf-8"))):
+            assert process.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < deadline, log.read_text("utf-8")
+            time.sleep(0.1)
+        yield match[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _shoot(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ended.returncode in (0, 1), ended.stderr
+    assert ended.stdout, ended.stderr
+    return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_and_run_clean(url: str, tmp_path: Path, scheme: str) -> None:
+    """No sideways scrolling at 1280 and 390 pixels, no console error, a chart on each school."""
+    addresses = [url + path for path in PAGES]
+    code, found = _shoot("--out", str(tmp_path), "--scheme", scheme, *addresses)
+    assert len(found) == 2 * len(PAGES)
+    for page in found:
+        assert page["errors"] == [], page
+        assert page["wide"] == [], page
+        assert page["scroll"] <= page["client"], page
+        assert page["canvases"] == ("/schools/" in page["url"]), page
+    assert code == 0
+    pictures = list(tmp_path.glob("*.png"))
+    assert len(pictures) == len(found)
+    assert all(picture.stat().st_size > 20_000 for picture in pictures)
+
+
+def test_the_check_itself_sees_what_is_wrong() -> None:
+    """A page that is too wide, and one that throws, are both reported."""
+    wide = "data:text/html,<div style='width:3000px;background:red'>x</div>"
+    broken = "data:text/html,<script>throw new Error('boom')</script>"
+    code, found = _shoot("--size", "phone", wide, broken)
+    assert code == 1
+    assert found[0]["wide"]
+    assert any("boom" in error for error in found[1]["errors"])
