@@ -5,7 +5,8 @@
     MeasurementFailed          raised inside probes; carries a wire Failure
     ├── (from OSError)         translate(): by errno, without one by type
     ├── (from TimeoutError)    translate(): by operation
-    └── (from ssl.SSLError)    translate()
+    ├── (from ssl.SSLError)    translate(): an end of file apart from the rest
+    └── (from libraries)       translate(): by the name of the class, so that none is imported here
 
 Probes raise :class:`MeasurementFailed` or let one of these exceptions pass; whoever runs a
 probe calls :func:`translate` once.
@@ -65,6 +66,11 @@ BY_TYPE: Final[Mapping[type[OSError], FailureCode]] = {
 }
 """For exceptions without errno, as libraries raise them ('Connection lost'). First match wins."""
 
+BY_CLASS_NAME: Final[Mapping[str, FailureCode]] = {
+    "dns.exception.DNSException": FailureCode.PROTOCOL_ERROR,  # dnspython only reads messages here
+}
+"""Exceptions of libraries, which stand for their subclasses too. Nearest class first."""
+
 BY_OPERATION_TIMEOUT: Final[Mapping[Operation, FailureCode]] = {
     Operation.RESOLVE: FailureCode.DNS_FAILED,
     Operation.CONNECT: FailureCode.CONNECT_TIMEOUT,
@@ -92,6 +98,8 @@ def translate(error: BaseException, operation: Operation) -> Failure:
 def _code(error: BaseException, operation: Operation) -> FailureCode:
     if isinstance(error, socket.gaierror | socket.herror):
         return FailureCode.DNS_FAILED
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return FailureCode.EARLY_CLOSE
     if isinstance(error, ssl.SSLError):
         return FailureCode.TLS_FAILED
     if isinstance(error, TimeoutError) and operation in _TRANSFERS:
@@ -104,5 +112,8 @@ def _code(error: BaseException, operation: Operation) -> FailureCode:
         return FailureCode.RESOURCE_EXHAUSTED
     for kind, code in BY_TYPE.items():
         if isinstance(error, kind):
+            return code
+    for base in type(error).__mro__:
+        if (code := BY_CLASS_NAME.get(f"{base.__module__}.{base.__qualname__}")) is not None:
             return code
     return FailureCode.PROBE_CRASHED

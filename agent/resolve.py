@@ -43,7 +43,7 @@ def resolve_all(host: str, family: str, timeout_seconds: float, port: int = 0) -
             f"no answer from the resolver for {host} within {timeout_seconds:g} s",
         ) from None
     if isinstance(answer, socket.gaierror):
-        raise _named(host, family, answer)
+        raise _named(host, family, answer) from answer
     if not answer:
         raise MeasurementFailed(
             FailureCode.DNS_FAILED, Operation.RESOLVE, f"{host} has no address of this kind"

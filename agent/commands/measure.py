@@ -18,6 +18,8 @@ from wire.measurement import Json, Measurement
 EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
     "latency": "hakaru-agent measure latency --target centre.example --count 20",
+    "tcp_connect": "hakaru-agent measure tcp_connect --target centre.example:443 --count 10",
+    "https": "hakaru-agent measure https --target https://www.example.com/",
 }
 
 

@@ -59,6 +59,8 @@ Probe = Callable[[Request, Report], Findings]
 REGISTRY: Final[Mapping[str, str]] = {
     "throughput": "agent.probes.throughput",
     "latency": "agent.probes.latency",
+    "tcp_connect": "agent.probes.tcp_connect",
+    "https": "agent.probes.https",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
 
