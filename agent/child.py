@@ -11,7 +11,6 @@ import random
 import signal
 import sys
 import threading
-from typing import IO
 
 from agent.clock import SystemClock
 from agent.measure import measure
@@ -25,7 +24,7 @@ def main() -> int:
     # what a probe or a library prints must not be taken for the result
     result_pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(0,), daemon=True).start()
     given = json.loads(line)
     request = Request(
         target=given["target"],
@@ -46,8 +45,10 @@ def _unseen(progress: Progress) -> None:
     """Nobody watches."""
 
 
-def _end_with_parent(stdin: IO[bytes]) -> None:
-    stdin.read()
+def _end_with_parent(stdin: int) -> None:
+    # the bare descriptor: a lock on sys.stdin held here would abort the interpreter at its exit
+    while os.read(stdin, 1024):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -86,6 +86,29 @@ def create(path: Path, agent_id: str, account: Account, random: Random, connect:
         raise SpoolUnavailable(str(error)) from error
 
 
+def mark_path(path: Path) -> Path:
+    """File that tells how far the stream had come, beside the spool at ``path``."""
+    return path.with_name(path.name + ".mark")
+
+
+def write_mark(path: Path, stream: str, next_seq: int) -> None:
+    """Note how far the stream is. Not synced, written after the commit: never ahead of it."""
+    text = f"{stream} {next_seq} {digest(stream, next_seq).hex()}\n"
+    with suppress(OSError), mark_path(path).open("r+b" if mark_path(path).exists() else "wb") as f:
+        f.write(text.encode())
+        f.truncate()
+
+
+def read_mark(path: Path) -> tuple[str, int] | None:
+    """Give stream and next number as noted, None where there is no sound note."""
+    try:
+        stream, number_text, check = mark_path(path).read_text(encoding="ascii").split()
+        next_seq = int(number_text)
+    except (OSError, ValueError):
+        return None
+    return (stream, next_seq) if digest(stream, next_seq).hex() == check else None
+
+
 class SpoolFile:
     """An open and checked spool file."""
 
@@ -128,6 +151,7 @@ class SpoolFile:
         self.head = self._read_head()
         if self.head.agent_id != agent_id:
             raise SpoolCorrupt(f"the spool belongs to agent {self.head.agent_id}")
+        self._heed_mark()
         execute(f"PRAGMA max_page_count={self.max_pages}")
         execute("BEGIN IMMEDIATE")  # a file that cannot be written is found now, not at a result
         execute("ROLLBACK")
@@ -150,6 +174,20 @@ class SpoolFile:
         ):
             raise SpoolCorrupt("the head does not have its checksum")
         return Head(stream, agent_id, next_seq, from_text(account))
+
+    def _heed_mark(self) -> None:
+        """Count results whose transactions the log has lost, and never give their numbers again.
+
+        SQLite ends a damaged log silently where the damage begins.
+        """
+        marked = read_mark(self.path)
+        if marked is not None and marked[0] == self.head.stream and marked[1] > self.head.next_seq:
+            lost = list(range(self.head.next_seq, marked[1]))
+            self.head = replace(
+                self.head,
+                next_seq=marked[1],
+                account=self.head.account.with_lost(lost, damaged=True),
+            )
 
     def close(self) -> None:
         """Close the file; the log is folded into it."""

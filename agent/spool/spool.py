@@ -161,6 +161,7 @@ class Spool:
             raise SpoolUnavailable("the spool is closed")
         if self._store is None:
             if not any(Path(f"{self._path}{suffix}").exists() for suffix in file.SUFFIXES):
+                self._note_missing_file()
                 self._create()
             try:
                 self._store = self._open()
@@ -183,6 +184,13 @@ class Spool:
         """Begin a new stream; what was lost before it is in its first account."""
         file.create(self._path, self._agent_id, self._unwritten, self._random, self._connect)
         self._unwritten = Account()
+
+    def _note_missing_file(self) -> None:
+        """A note of how far the stream was, without its file: the file was deleted."""
+        if (marked := file.read_mark(self._path)) is not None:
+            gone = Account(set_aside_count=1, lost_stream=marked[0], reason="the file was gone")
+            self._unwritten = self._unwritten.plus(gone)
+            file.mark_path(self._path).unlink(missing_ok=True)
 
     def _set_aside(self, reason: str) -> None:
         self._drop_store()

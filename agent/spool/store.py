@@ -16,7 +16,7 @@ from agent.spool import layout
 from agent.spool.account import Account, to_measurement
 from agent.spool.choice import choose
 from agent.spool.database import SpoolUnavailable
-from agent.spool.file import SUFFIXES, Head, SpoolFile, number
+from agent.spool.file import SUFFIXES, Head, SpoolFile, number, write_mark
 from agent.spool.layout import Worth, digest, key_of, range_of, seq_of
 from wire.codec import MAX_RECORD_BYTES, encode
 from wire.failure import Failure, FailureCode, Operation, Outcome
@@ -90,6 +90,7 @@ class Store(SpoolFile):
             self.write_head(head)
         self.head = head
         self._waiting_count += change
+        write_mark(self.path, head.stream, head.next_seq)
         return stored
 
     def report_losses(self, clock: Clock, random: Random, lost: Account) -> bool:
@@ -114,6 +115,7 @@ class Store(SpoolFile):
             self.write_head(head)
         self.head = head
         self._waiting_count += change
+        write_mark(self.path, head.stream, head.next_seq)
         return True
 
     def _insert(
