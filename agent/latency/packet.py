@@ -62,17 +62,17 @@ def checksum(message: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def name_error(version: int, kind: int, code: int) -> tuple[FailureCode, str]:
-    """Name the ICMP error ``kind``/``code`` and say it in words.
+def name_error(version: int, kind: int, code: int) -> tuple[FailureCode, str] | None:
+    """Name the ICMP error ``kind``/``code`` and say it in words; None where it is no error.
+
+    A redirect, which Linux puts in the error queue too, only advises: the router that sends it
+    has forwarded the packet (RFC 792).
 
     The errno that Linux gives would mislead: it calls 'prohibited by a firewall' in IPv6 the
     same as 'this program may not' and an exceeded time to live 'no route to host'.
     """
     table = _ERRORS_6 if version == 6 else _ERRORS_4
-    named = table.get((kind, code)) or table.get((kind, None))
-    if named is not None:
-        return named
-    return FailureCode.HOST_UNREACHABLE, f"ICMP error type {kind} code {code}"
+    return table.get((kind, code)) or table.get((kind, None))
 
 
 _NET: Final = FailureCode.NETWORK_UNREACHABLE

@@ -165,16 +165,20 @@ class EchoSocket:
                 continue
             for level, kind, data in ancillary:
                 if (level, kind) in _ERROR_MESSAGES and len(data) >= _EXTENDED_ERROR.size:
-                    yield self._named(echo.sequence, data)
+                    yield from self._named(echo.sequence, data)
 
-    def _named(self, sequence: int, data: bytes) -> Trouble:
+    def _named(self, sequence: int, data: bytes) -> Iterator[Trouble]:
         number, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
         if origin not in _ORIGIN_ICMP:
-            return local_trouble(OSError(number, ""), sequence)
-        failure, words = name_error(self.version, kind, code)
+            yield local_trouble(OSError(number, ""), sequence)
+            return
+        named = name_error(self.version, kind, code)
+        if named is None:
+            return
+        failure, words = named
         reporter = _reporter(data[_EXTENDED_ERROR.size :])
         text = f"{words}, reported by {reporter}" if reporter else words
-        return Trouble(sequence, failure, Operation.RECEIVE, text)
+        yield Trouble(sequence, failure, Operation.RECEIVE, text)
 
     def _drain(self, flags: int) -> Iterator[tuple[bytes, list[tuple[int, int, bytes]]]]:
         for _ in range(_MAX_AT_ONCE):
