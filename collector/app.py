@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from collector import __version__
 from collector.api import description, enrol, operations, questions
 from collector.api.context import Context
-from collector.api.headers import SecurityHeaders
+from collector.api.headers import BodyLimit, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
 from collector.clock import Clock, SystemClock
 from collector.identity import GuessLimit
@@ -22,6 +22,7 @@ from collector.pages.sources import PageSources
 from collector.rejudge import JudgeInputs, Rejudge
 from collector.shown import Shown
 from collector.store.interface import Store, StoreError
+from wire.messages import MAX_BODY_BYTES
 
 
 def create_app(
@@ -70,6 +71,7 @@ def create_app(
     )
     app.openapi = lambda: description.describe(app)  # type: ignore[method-assign] # FastAPI's own way
     app.add_exception_handler(StoreError, _store_failed)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)

@@ -5,6 +5,8 @@ so where the text as a whole does not parse, it is cut at the commas between the
 """
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -36,7 +38,7 @@ def split_batch(text: bytes) -> list[bytes]:
             records = _cut(text)  # not in the compact form: see that no key stands twice
     except msgspec.ValidationError as error:
         raise Refusal(400, "no_batch", f"the body is no batch ({error}): {_EXAMPLE}") from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         try:
             records = _cut(text)
         except _NoBatch:
@@ -55,34 +57,40 @@ def split_batch(text: bytes) -> list[bytes]:
 
 def _cut(text: bytes) -> list[bytes]:
     """Cut at the commas of the list, by strings and brackets alone."""
-    records: list[bytes] | None = None
-    depth, start = 0, -1
+    borders: list[int] | None = None
+    inside = False
     string = key = b""
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
+    for depth, mark, at in _marks(text):
         if mark[:1] == b'"':
             string = mark
-        elif mark == b":":
-            key = string if depth == 1 else key
-        elif mark in b"[{":
+        elif mark == b":" and depth == 1:
+            key = string
+        elif mark == b"[" and depth == 1 and key == b'"measurements"':
+            if borders is not None:
+                raise _NoBatch("measurements stands twice")
+            borders, inside = [at], True
+        elif inside and depth == 2 and mark in b",]}" and borders is not None:
+            borders.append(at)
+            inside = mark == b","
+    if borders is None:
+        raise _NoBatch("measurements is missing")
+    records = [text[left + 1 : right].strip() for left, right in pairwise(borders)]
+    return [] if records == [b""] else records
+
+
+def _marks(text: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Strings and punctuation of one JSON object: depth before it, text, place."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        yield depth, token[0], token.start()
+        if token[0] in b"[{":
             depth += 1
-            if depth == 2 and mark == b"[" and key == b'"measurements"':
-                if records is not None:
-                    raise _NoBatch("measurements stands twice")
-                records, start = [], token.end()
-        elif mark == b",":
-            if depth == 2 and start >= 0 and records is not None:
-                records.append(text[start : token.start()])
-                start = token.end()
-        else:
-            if depth == 2 and start >= 0 and records is not None:
-                if records or text[start : token.start()].strip():
-                    records.append(text[start : token.start()])
-                start = -1
+        elif token[0] in b"]}":
             depth -= 1
-    if depth != 0 or records is None or not text.strip().startswith(b"{"):
+            if depth == 0 and text[token.end() :].strip():
+                raise _NoBatch("something follows it")
+    if depth != 0 or not text.lstrip().startswith(b"{"):
         raise _NoBatch("its brackets do not match")
-    return [record.strip() for record in records]
 
 
 def _line(error: Exception) -> str:

@@ -18,7 +18,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """Read the body as sent. Raises :class:`Refusal` (400, 408, 413)."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > max_bytes:
-        raise _too_large(f"{declared} bytes", max_bytes)
+        raise too_large(f"{declared} bytes", max_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -26,7 +26,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > max_bytes:
-                    raise _too_large("more", max_bytes)
+                    raise too_large("more", max_bytes)
                 chunks.append(chunk)
     except TimeoutError:
         detail = f"the body did not arrive within {BODY_SECONDS:g} seconds: send smaller batches"
@@ -41,7 +41,7 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     match encoding.strip().lower():
         case "" | "identity":
             if len(body) > max_bytes:
-                raise _too_large(f"{len(body)} bytes", max_bytes)
+                raise too_large(f"{len(body)} bytes", max_bytes)
             return body
         case "gzip":
             return _gunzip(body, max_bytes)
@@ -56,7 +56,7 @@ def _gunzip(body: bytes, max_bytes: int) -> bytes:
     except zlib.error as error:
         raise Refusal(400, "not_gzip", f"the body is not gzip ({error})") from None
     if len(text) > max_bytes:
-        raise _too_large("more after decompression", max_bytes)
+        raise too_large("more after decompression", max_bytes)
     if not stream.eof:
         raise Refusal(400, "not_gzip", "the gzip body is cut off: send it again")
     if stream.unused_data:
@@ -64,6 +64,7 @@ def _gunzip(body: bytes, max_bytes: int) -> bytes:
     return text
 
 
-def _too_large(found: str, max_bytes: int) -> Refusal:
+def too_large(found: str, max_bytes: int) -> Refusal:
+    """Give the refusal of a body; the connection is closed, so that the rest is not sent."""
     detail = f"the body is too large: found {found}, at most {max_bytes} bytes: split the batch"
     return Refusal(413, "too_large", detail, _CLOSE)

@@ -1,8 +1,10 @@
-"""Headers that every answer carries, unless the route set them itself."""
+"""What holds for every route: headers of answers, and a bound on bodies."""
 
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.api.body import too_large
 
 _ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -39,3 +41,28 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class BodyLimit:
+    """Plain ASGI middleware: no route reads a larger body, whatever it does with it."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what comes; raises :class:`collector.api.refusal.Refusal` (413) in the route."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise too_large("more", self._max_bytes)
+            return message
+
+        await self._app(scope, counted, send)

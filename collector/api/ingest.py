@@ -155,7 +155,7 @@ def _id_of(raw: bytes) -> str | None:
     """The result id of a refused record, where one can be made out."""
     try:
         found = _decode_id(raw).result_id
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         match = _ID.search(raw)
         found = match[1].decode() if match else None
     return found if isinstance(found, str) and is_uuid(found) else None
