@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -58,6 +58,8 @@ class Runner:
         self._stop = asyncio.Event()
         self._done: set[Slot] = set()
         self._missed = 0
+        self._planned_for: date | None = None
+        self._planned: tuple[Slot, ...] = ()
 
     def stop(self) -> None:
         """Ask for a clean end: the measurement under way is cancelled, results are kept."""
@@ -112,7 +114,7 @@ class Runner:
             now = self._parts.clock.now()
             ready, passed = due(slots, now, self._done)
             self._done |= {*ready, *passed}
-            self._done = {slot for slot in self._done if slot in set(slots)}
+            self._done &= set(slots)
             if passed:
                 self._missed += len(passed)
                 log.info("%d slots passed unused (suspended, stopped or busy)", len(passed))
@@ -145,9 +147,12 @@ class Runner:
         config = self._parts.config
         today = self._parts.clock.now().astimezone(config.zone).date()
         windows = [planned.windows for planned in config.tests]
-        days = [today - timedelta(days=1), today] if today.toordinal() > 1 else [today]
-        return tuple(
-            slot
-            for day in days
-            for slot in plan(day, windows, self._parts.identity.agent_id, config.zone)
-        )
+        if self._planned_for != today:
+            days = [today - timedelta(days=1), today] if today.toordinal() > 1 else [today]
+            self._planned = tuple(
+                slot
+                for day in days
+                for slot in plan(day, windows, self._parts.identity.agent_id, config.zone)
+            )
+            self._planned_for = today
+        return self._planned

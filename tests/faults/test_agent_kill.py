@@ -1,0 +1,197 @@
+"""The agent as a process: killed, doubled, stopped. Nothing accepted is lost or stored twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from agent.identity import Enrolment, Identity, save
+from agent.state import prepare
+from tests.agent.stub import Collector, Got, Stub
+
+KILLS = int(os.environ.get("KILLS", "50"))
+AGENT = "6f1d3c52-90ab-4c6e-8a51-2f0f5b0c7d11"
+TOKEN = "canary-token-0123456789abcdef0123456789"
+SCRIPT = Path(__file__).parent / "agent_process.py"
+
+
+class Agent:
+    """One life of the agent."""
+
+    def __init__(self, state: Path) -> None:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, SCRIPT, state],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+        self.accepted: list[str] = []
+        self.errors = b""
+        self._readers = [
+            threading.Thread(target=self._read_output),
+            threading.Thread(target=self._read_errors),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_output(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.endswith(b"\n"):
+                self.accepted.append(line.decode().strip())
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self.errors = self.process.stderr.read()
+
+    def wait_for(self, count: int, seconds: float = 60.0) -> None:
+        """Wait until it has accepted some results."""
+        ends = time.monotonic() + seconds
+        while len(self.accepted) < count and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert len(self.accepted) >= count, self.errors
+
+    def end(self, number: int) -> int:
+        """Send a signal and give the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=60)
+        for reader in self._readers:
+            reader.join(timeout=60)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+def enrolled(directory: Path, url: str) -> Path:
+    """A state directory with an identity."""
+    state = prepare(directory / "state")
+    save(state, Identity(agent_id=AGENT, active=Enrolment(collector=url, token=TOKEN)))
+    return state
+
+
+class Unreliable(Collector):
+    """Stores every batch, but one in five times breaks off before the acknowledgement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.random = Random(5)
+        self.broken_off = 0
+
+    def __call__(self, got: Got) -> bytes | None:
+        """Store, then acknowledge or break off."""
+        reply = super().__call__(got)
+        if self.random.random() < 0.2:
+            self.broken_off += 1
+            return None
+        return reply
+
+
+@pytest.mark.faults
+def test_kill_at_random_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:
+    """Kill -9 while measuring and sending: every accepted result arrives exactly once."""
+    random = Random(11)
+    collector = Unreliable()
+    accepted: list[str] = []
+    ready_seconds = []
+    with Stub(collector) as stub:
+        state = enrolled(tmp_path, stub.url)
+        for _ in range(KILLS):
+            started = time.monotonic()
+            agent = Agent(state)
+            agent.wait_for(1)
+            ready_seconds.append(time.monotonic() - started)
+            time.sleep(random.uniform(0.0, 2.0))
+            agent.end(signal.SIGKILL)
+            accepted += agent.accepted
+        last = Agent(state)
+        last.wait_for(1)
+        ends = time.monotonic() + 120
+        while not set(accepted) <= set(collector.stored) and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert last.end(signal.SIGTERM) == 0
+        accepted += last.accepted
+    lost = set(accepted) - set(collector.stored) - set(waiting(state))
+    places = Counter((each["stream"], each["seq"]) for each in collector.stored.values())
+    resent = sum(count - 1 for count in collector.sent_count.values())
+    print(
+        f"\nkills {KILLS}: accepted {len(accepted)}, stored {len(collector.stored)}, "
+        f"lost {len(lost)}, "
+        f"places given twice {sum(n - 1 for n in places.values())}, resent {resent} "
+        f"(acknowledgement withheld {collector.broken_off} times), "
+        f"first result after {sorted(ready_seconds)[len(ready_seconds) // 2]:.1f} s (median)"
+    )
+    assert lost == set()
+    assert max(places.values()) == 1
+    assert len({stream for stream, _ in places}) == 1
+    assert len(accepted) == len(set(accepted))
+    assert resent > 0
+    assert not any("damaged" in path.name for path in state.iterdir())
+
+
+def waiting(state: Path) -> list[str]:
+    """Ids that still wait in the spool of a stopped agent."""
+    import sqlite3  # noqa: PLC0415 - only here
+
+    connection = sqlite3.connect(state / "spool.db")
+    names = [name for (name,) in connection.execute("SELECT result_id FROM results")]
+    connection.close()
+    return names
+
+
+@pytest.mark.faults
+def test_second_agent_on_the_same_state_ends_at_once_with_a_clear_message(tmp_path: Path) -> None:
+    """The first goes on undisturbed; the second says who is there and what to do."""
+    with Stub(Collector()) as stub:
+        state = enrolled(tmp_path, stub.url)
+        first = Agent(state)
+        first.wait_for(1)
+        second = Agent(state)
+        assert second.process.wait(timeout=30) == 1
+        second.end(signal.SIGTERM)
+        assert b"another hakaru-agent works in" in second.errors
+        assert second.accepted == []
+        count = len(first.accepted)
+        first.wait_for(count + 2)
+        assert first.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_under_load_ends_cleanly_within_ten_seconds(tmp_path: Path, number: int) -> None:
+    """Exit 0, the log folded into the file, the status written, no secret in the log."""
+    stuck = threading.Event()
+
+    def never(_: Got) -> bytes | None:
+        stuck.wait(30)
+        return None
+
+    with Stub(never) as stub:
+        state = enrolled(tmp_path, stub.url)
+        agent = Agent(state)
+        agent.wait_for(3)
+        started = time.monotonic()
+        code = agent.end(number)
+        seconds = time.monotonic() - started
+        stuck.set()
+    print(f"\nstopped after {seconds:.1f} s")
+    assert code == 0
+    assert seconds < 10
+    assert not (state / "spool.db-wal").exists()
+    status = json.loads((state / "status.json").read_text())
+    assert status["spool"]["waiting_count"] >= 3
+    assert set(agent.accepted) <= set(waiting(state))
+    assert TOKEN[:8].encode() not in agent.errors
