@@ -64,8 +64,7 @@ class Engine:
         now = started = self._clock.monotonic_seconds()
         for flow in self._flows:
             flow.start(now)
-            self._selector.register(flow.sock, self._events(flow), flow)
-            self._mask[id(flow)] = self._events(flow)
+            self._watch(flow)
         self._sample(now)
         next_tick, next_words, moved_at = now + TICK_SECONDS, now + INTERVAL_SECONDS, now
         while True:
@@ -114,10 +113,10 @@ class Engine:
             self._watch(flow)
 
     def _watch(self, flow: Flow) -> None:
-        events = self._events(flow)
-        if events == self._mask[id(flow)]:
+        events, before = self._events(flow), self._mask.get(id(flow), 0)
+        if events == before:
             return
-        if self._mask[id(flow)] == 0:
+        if before == 0:
             self._selector.register(flow.sock, events, flow)
         elif events == 0:
             self._selector.unregister(flow.sock)
