@@ -1,5 +1,6 @@
 """Latency over real loopback sockets, and what is refused before a socket is opened."""
 
+import errno
 import socket
 import threading
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.failure import MeasurementFailed
+from agent.latency.sockets import EchoSocket
 from agent.measure import measure
 from agent.probes import Progress, Request, load
 from agent.probes.latency import OPTIONS, probe
@@ -165,6 +167,32 @@ def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.failure is not None
     assert result.failure.code is FailureCode.DNS_FAILED
     assert "within 0.2 s" in result.failure.text
+
+
+def test_an_error_about_an_earlier_packet_does_not_stop_the_next() -> None:
+    """The kernel reports a pending ICMP error on the next send, once; that packet still leaves."""
+    try:
+        echoes = EchoSocket(("127.0.0.1", 0), SystemClock(), 1, b"12345678")
+    except MeasurementFailed as failed:
+        pytest.skip(failed.failure.text)
+
+    class Pending:
+        def __init__(self) -> None:
+            self.sends: list[bytes] = []
+
+        def send(self, message: bytes) -> int:
+            self.sends.append(message)
+            if len(self.sends) == 1:
+                raise OSError(errno.EHOSTUNREACH, "about the packet before")
+            return len(message)
+
+    with echoes:
+        pending = Pending()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(echoes, "_socket", pending)
+            echoes.send(5)
+    assert len(pending.sends) == 2
+    assert pending.sends[0] == pending.sends[1]
 
 
 def test_without_any_socket_the_failure_says_what_to_permit(

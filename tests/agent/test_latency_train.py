@@ -81,17 +81,23 @@ def run(
     timeout_seconds: float = 1.0,
     ends_in: float = 60.0,
     stall_seconds: dict[int, float] | None = None,
+    report_takes_seconds: float = 0.0,
 ) -> tuple[Train, Network, list[Progress]]:
     """Run a train at 0.2 s and give its books, the network and what was reported."""
     clock = Clock()
     network = Network(clock, answer, stall_seconds=stall_seconds or {})
     train = Train(timeout_seconds)
     reports: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        reports.append(progress)
+        clock.seconds += report_takes_seconds
+
     run_train(
         train,
         network,
         Request(target="x", clock=clock, random=Random(1)),
-        reports.append,
+        report,
         count=count,
         interval_seconds=0.2,
         ends_at=clock.seconds + ends_in,
@@ -162,6 +168,14 @@ def test_time_that_the_kernel_held_a_reply_is_no_round_trip() -> None:
     found = figures(train)
     assert found["rtt_max_seconds"] == pytest.approx(0.03)
     assert found["late_count"] == 0
+
+
+def test_a_reply_in_time_that_was_not_read_in_time_is_received() -> None:
+    """Held up past the last time-out, the train looks once more: the kernel has the reply."""
+    train, _, _ = run(
+        lambda n: [reply(n, 1.1)], count=1, timeout_seconds=1.2, report_takes_seconds=5.0
+    )
+    assert figures(train)["rtt_max_seconds"] == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize("age_seconds", [-3600.0, 3600.0])
