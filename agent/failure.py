@@ -5,7 +5,7 @@
     MeasurementFailed          raised inside probes; carries a wire Failure
     ├── (from OSError)         translate(): by errno, without one by type
     ├── (from TimeoutError)    translate(): by operation
-    ├── (from ssl.SSLError)    translate(): an end of file apart from the rest
+    ├── (from ssl.SSLError)    translate()
     └── (from libraries)       translate(): by the name of the class, so that none is imported here
 
 Probes raise :class:`MeasurementFailed` or let one of these exceptions pass; whoever runs a
@@ -98,8 +98,6 @@ def translate(error: BaseException, operation: Operation) -> Failure:
 def _code(error: BaseException, operation: Operation) -> FailureCode:
     if isinstance(error, socket.gaierror | socket.herror):
         return FailureCode.DNS_FAILED
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return FailureCode.EARLY_CLOSE
     if isinstance(error, ssl.SSLError):
         return FailureCode.TLS_FAILED
     if isinstance(error, TimeoutError) and operation in _TRANSFERS:
