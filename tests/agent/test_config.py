@@ -47,8 +47,8 @@ BAD = [
     (
         'zone = "Asia/Tokio"' + GOOD,
         (
-            "zone: found Asia/Tokio, allowed is a name of the time zone database such as Asia/Tokyo; "
-            "did you mean Asia/Tokyo?"
+            "zone: found Asia/Tokio, allowed is a name of the time zone database such as "
+            "Asia/Tokyo; did you mean Asia/Tokyo?"
         ),
     ),
     (

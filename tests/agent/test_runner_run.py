@@ -1,0 +1,234 @@
+"""``hakaru-agent run``, ``status`` and what they say, as commands."""
+
+import asyncio
+import itertools
+import json
+import random
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent import cli, runner
+from agent.commands import run as run_command
+from agent.config import Config, Planned
+from agent.identity import Enrolment, Identity, save
+from agent.push import Pusher, PushSettings, new_client
+from agent.runner import Parts, Runner
+from agent.schedule import Window
+from agent.state import is_running, locked, prepare, state_directory
+from tests.agent.spooling import FakeClock, measurement, open_spool
+from tests.agent.stub import Collector, Stub, http
+from wire.measurement import Measurement
+
+TOKEN = "canary-token-0123456789abcdef0123456789"
+CHILD = (sys.executable, str(Path(__file__).parent / "childish.py"))
+AGENT = "6f1d3c52-90ab-4c6e-8a51-2f0f5b0c7d11"
+
+
+@pytest.fixture(autouse=True)
+def _paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children find the same packages as this process does."""
+    monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+
+
+def enrolled(directory: Path, url: str) -> Path:
+    """A state directory with an identity."""
+    state = prepare(directory / "state")
+    active = Enrolment(collector=url, token=TOKEN, school_code="E001", school_name="第一小学校")
+    save(state, Identity(agent_id=AGENT, active=active))
+    return state
+
+
+CONFIG = Config(
+    tests=(
+        Planned(probe="latency", target="192.0.2.1"),
+        Planned(probe="latency", target="refused"),
+    )
+)
+
+
+def test_once_measures_delivers_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each test once, a line a result, failed ones too; exit 0 when all was delivered."""
+    collector = Collector()
+    with Stub(collector) as stub:
+        state = enrolled(tmp_path, stub.url)
+        assert run_command.live(CONFIG, state, once=True, command=CHILD) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("latency to 192.0.2.1: rtt_median_seconds 0.001 [")
+    assert printed[1].startswith("latency to refused: failed: connection_refused during connect")
+    assert printed[2] == "all delivered"
+    assert sorted(str(each["outcome"]) for each in collector.stored.values()) == ["failed", "ok"]
+    assert {each["agent_id"] for each in collector.stored.values()} == {AGENT}
+    assert cli.main(["status", "--json", "--state", str(state)]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["delivery"]["state"] == "ok"
+    assert status["spool"]["waiting_count"] == 0
+    assert status["school"]["code"] == "E001"
+    assert status["running"] is False
+
+
+def test_once_keeps_what_it_cannot_deliver_and_gives_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A block page instead of the collector: exit 1, results kept, delivered the next time."""
+    with Stub(lambda _: http(200, "<html>blocked</html>")) as stub:
+        state = enrolled(tmp_path, stub.url)
+        assert run_command.live(CONFIG, state, once=True, command=CHILD) == 1
+    assert "not all delivered, 2 wait: not an acknowledgement" in capsys.readouterr().err
+    collector = Collector()
+    with Stub(collector) as stub:
+        enrolled(tmp_path, stub.url)
+        assert run_command.live(CONFIG, state, once=True, command=CHILD) == 0
+    assert len(collector.stored) == 4
+
+
+def test_run_without_enrolment_says_how_to_enrol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 1 and the command to type."""
+    assert run_command.live(CONFIG, tmp_path / "new", once=True) == 1
+    assert "hakaru-agent enrol --collector" in capsys.readouterr().err
+
+
+def test_run_with_bad_configuration_ends_with_the_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and the file's name."""
+    path = tmp_path / "agent.toml"
+    path.write_text("zone = 1")
+    assert cli.main(["run", "--config", str(path), "--state", str(tmp_path / "s")]) == 2
+    assert f"{path}: zone: found 1" in capsys.readouterr().err
+
+
+def test_second_agent_is_turned_away_and_status_sees_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lock is the kernel's; status asks without taking it."""
+    state = enrolled(tmp_path, "https://collector.example")
+    with locked(state):
+        assert is_running(state)
+        assert run_command.live(CONFIG, state, once=True) == 1
+    assert "another hakaru-agent works in" in capsys.readouterr().err
+    assert not is_running(state)
+
+
+def test_status_of_a_new_appliance_explains_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No identity, no spool: exit 0 and what to do first."""
+    assert cli.main(["status", "--state", str(tmp_path)]) == 0
+    assert "not enrolled; enrol first: hakaru-agent enrol" in capsys.readouterr().out
+
+
+def test_state_directory_is_chosen_in_the_documented_order(tmp_path: Path) -> None:
+    """Option, HAKARU_STATE, the system's if it can be written, the user's own."""
+    home, system, nowhere = tmp_path, tmp_path / "var", tmp_path / "none"
+    system.mkdir()
+    environment = {"HAKARU_STATE": "/a/b", "XDG_STATE_HOME": "/x"}
+    assert state_directory("/given", environment, home, system) == Path("/given")
+    assert state_directory(None, environment, home, system) == Path("/a/b")
+    assert state_directory(None, {"XDG_STATE_HOME": "/x"}, home, system) == system
+    assert state_directory(None, {"XDG_STATE_HOME": "/x"}, home, nowhere) == Path("/x/hakaru")
+    assert state_directory(None, {}, home, nowhere) == home / ".local/state/hakaru"
+
+
+class Recorder:
+    """Stands in for supervise: notes what was measured, lets time pass, and stops the runner."""
+
+    def __init__(self, clock: FakeClock, until: datetime) -> None:
+        self.clock, self.until = clock, until
+        self.at: list[datetime] = []
+        self.runner: Runner | None = None
+
+    def __call__(self, *_: object) -> Measurement:
+        """Measure at once."""
+        self.at.append(self.clock.now())
+        return measurement()
+
+
+def scheduled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jumps: dict[int, timedelta]
+) -> list[datetime]:
+    """Run two hours of schedule on a clock that is moved at each look; ``jumps`` are steps."""
+    clock = FakeClock(datetime(2026, 5, 11, 1, 0, 1, tzinfo=UTC))
+    window = Window(days=frozenset(range(7)), from_seconds=0, to_seconds=86_400, runs=288)
+    config = Config(
+        zone=ZoneInfo("UTC"),
+        tests=(Planned(probe="latency", target="192.0.2.1", windows=(window,)),),
+    )
+    recorder = Recorder(clock, clock.now() + timedelta(hours=2))
+    monkeypatch.setattr(runner, "supervise", recorder)
+    looks = 0
+
+    async def work() -> None:
+        async with new_client(PushSettings()) as client:
+            spool = open_spool(tmp_path, clock=clock)
+            pusher = Pusher(
+                spool,
+                Enrolment(collector="https://collector.example", token=TOKEN),
+                PushSettings(interval_seconds=86_400),
+                client,
+                clock,
+                random.Random(1),
+            )
+            state = Identity(agent_id=AGENT)
+            parts = Parts(
+                config=config,
+                identity=state,
+                state_dir=tmp_path,
+                spool=spool,
+                pusher=pusher,
+                clock=clock,
+                random=random.Random(1),
+            )
+            life = Runner(parts)
+
+            def pass_time(*_: object) -> float:
+                nonlocal looks
+                looks += 1
+                clock.forward(30.0)
+                clock.moment += jumps.get(looks, timedelta())
+                if looks > 240:
+                    life.stop()
+                return 0.0
+
+            monkeypatch.setattr(runner, "seconds_to_next", pass_time)
+            monkeypatch.setattr(pusher, "run", lambda stop: stop.wait())
+            await life.run()
+            spool.close()
+
+    asyncio.run(work())
+    assert threading.active_count() < 50
+    return recorder.at
+
+
+def test_schedule_runs_each_slot_once_and_on_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours of a slot in every five minutes: 24 measurements, one in each part."""
+    at = scheduled(tmp_path, monkeypatch, {})
+    parts = [int(moment.timestamp() // 300) for moment in at]
+    assert 22 <= len(at) <= 25
+    assert max(parts.count(part) for part in parts) <= 2
+
+
+@pytest.mark.parametrize(
+    "step", [timedelta(hours=1), timedelta(hours=-2), timedelta(days=400), timedelta(days=-400)]
+)
+def test_suspend_or_step_of_the_clock_causes_no_burst_and_no_stall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
+    """After a jump at most one slot is made up for, and measuring goes on by the new time."""
+    at = scheduled(tmp_path, monkeypatch, {120: step})
+    near = [moment for moment in at if abs(moment - (at[0] + step)) < timedelta(days=2)]
+    gaps = sorted(abs((later - sooner).total_seconds()) for sooner, later in itertools.pairwise(at))
+    assert len(at) <= 26
+    assert sum(gap < 60 for gap in gaps) <= 2
+    if step > timedelta(0) or step < timedelta(days=-2):
+        assert len(near) >= 9
