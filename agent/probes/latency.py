@@ -79,6 +79,11 @@ def probe(request: Request, report: Report) -> Findings:
             ends_at=ends_at,
         )
         context: dict[str, Json] = {
+            "method": (
+                f"ICMP echo over {echoes.kind} IPv{echoes.version} socket, replies stamped by the "
+                f"{'kernel' if echoes.stamped else 'process'}; percentiles by RFC 2330 (nearest "
+                "rank); jitter is the mean difference of neighbouring round trips (RFC 3393)"
+            ),
             "address": address[0],
             "address_family": f"ipv{echoes.version}",
             "socket_kind": echoes.kind,

@@ -70,6 +70,7 @@ def test_loopback_answers_every_echo(target: str, family: str) -> None:
     assert (context["address"], context["address_family"]) == (target, family)
     assert context["socket_kind"] in {"datagram", "raw"}
     assert context["receive_clock"] in {"kernel", "process"}
+    assert str(context["method"]).startswith(f"ICMP echo over {context['socket_kind']} IPv")
 
 
 def test_every_number_says_its_unit_and_survives_the_wire() -> None:
