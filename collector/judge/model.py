@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+SEGMENTS_BESIDE_THE_LINE: Final = ("lan", "loopback")
+"""Tests of these segments never leave the school: they find causes and are not judged."""
 
 
 class Figure(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from collector.judge.model import Observation
+from collector.judge.model import SEGMENTS_BESIDE_THE_LINE, Observation
 from collector.store.interface import StoredResult
 from collector.store.times import from_micros, to_micros
 
@@ -49,13 +49,15 @@ def observations(
     simulated: bool,
     school_code: str | None,
 ) -> Mapping[str, Sequence[Observation]]:
-    """Throughput observations by school, oldest first."""
+    """Throughput observations of the school's line by school, oldest first."""
     chosen = "SELECT code FROM school" if school_code is None else "VALUES (?)"
+    beside = ", ".join("?" * len(SEGMENTS_BESIDE_THE_LINE))
     rows = connection.execute(
         "SELECT school_code, started_at, outcome, failure_code, download_bps, "  # noqa: S608 - constants
         "cross_traffic_during_bps, appliance_ceiling_bps FROM result "
         f"WHERE school_code IN ({chosen}) AND started_at >= ? AND started_at < ? "
         "AND probe = ? AND simulated = ? "
+        f"AND (segment IS NULL OR segment NOT IN ({beside})) "
         "ORDER BY school_code, started_at",
         (
             *(() if school_code is None else (school_code,)),
@@ -63,6 +65,7 @@ def observations(
             to_micros(end),
             JUDGED_PROBE,
             simulated,
+            *SEGMENTS_BESIDE_THE_LINE,
         ),
     )
     found: dict[str, list[Observation]] = {}

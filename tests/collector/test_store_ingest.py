@@ -191,6 +191,15 @@ def test_results_that_arrive_while_a_week_is_judged_leave_it_marked(store: Any, 
     assert set(store.dirty_weeks()) == {("A1", "2026-W20", False)}
 
 
+def test_only_tests_of_the_line_are_judged(store: Any, make: Any) -> None:
+    """A test that never left the school is stored, and is no observation of its line."""
+    rows = [make.row(segment=name) for name in (None, "line", "centre", "lan", "loopback")]
+    store.submit(make.batch(rows)).result()
+    observed = store.observations_between(_monday(0), _monday(9), simulated=False)
+    assert len(store.latest_results("A1", limit=9)) == 5
+    assert len(observed["A1"]) == 3
+
+
 def test_what_is_already_stored_marks_nothing(store: Any, make: Any) -> None:
     """A resent batch does not make anyone judge again."""
     batch = make.batch([make.row()])
