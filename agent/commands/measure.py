@@ -1,11 +1,14 @@
 """hakaru-agent measure PROBE: measure once, now, and show what was found and how."""
 
 import argparse
+import ast
 import random
 import shutil
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.measure import measure
@@ -24,28 +27,51 @@ EXAMPLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare one sub-command a probe; its options come from the probe's own table."""
-    parser.epilog = f"Example: {EXAMPLES['throughput']}"
-    probes = parser.add_subparsers(dest="probe", metavar="PROBE", required=True)
-    for name in REGISTRY:
-        module = import_module(REGISTRY[name])
-        summary = (module.__doc__ or "").partition("\n")[0]
-        command = probes.add_parser(
-            name, help=summary, description=summary, epilog=f"Example: {EXAMPLES.get(name, '')}"
-        )
-        command.add_argument("--target", required=True, help="the far end, for example HOST:PORT")
-        command.add_argument(
-            "--json", action="store_true", help="print the Measurement as one JSON object"
-        )
-        for option, meaning in module.OPTIONS.items():
-            _add(command, option, meaning)
+    """Declare the probe; what follows its name is read by :func:`probe_parser` of that probe."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    width = max(len(name) for name in REGISTRY)
+    probes = [f"  {name:{width}}  {_summary(module)}" for name, module in REGISTRY.items()]
+    parser.epilog = "\n".join(
+        [
+            "probes (hakaru-agent measure PROBE --help shows the options of each):",
+            *probes,
+            "",
+            f"Example: {EXAMPLES['throughput']}",
+        ]
+    )
+    parser.add_argument("probe", metavar="PROBE", choices=REGISTRY, help="what to measure")
+    parser.add_argument(
+        "words", metavar="...", nargs=argparse.REMAINDER, help="--target and options of the probe"
+    )
+
+
+def probe_parser(name: str) -> argparse.ArgumentParser:
+    """Read the words after the name of a probe; its options come from the probe's own table.
+
+    Only the probe in use is imported: a small box starts fast.
+    """
+    module = import_module(REGISTRY[name])
+    parser = argparse.ArgumentParser(
+        prog=f"hakaru-agent measure {name}",
+        description=(module.__doc__ or "").partition("\n")[0],
+        epilog=f"Example: {EXAMPLES.get(name, '')}",
+    )
+    parser.add_argument("--target", required=True, help="the far end, for example HOST:PORT")
+    parser.add_argument(
+        "--json", action="store_true", help="print the Measurement as one JSON object"
+    )
+    for option, meaning in module.OPTIONS.items():
+        _add(parser, option, meaning)
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure; exit 0 when ok, 1 when the measurement failed, 2 on bad arguments."""
-    table: Mapping[str, Option] = import_module(REGISTRY[options.probe]).OPTIONS
+    name: str = options.probe
+    chosen = probe_parser(name).parse_args(options.words)
+    table: Mapping[str, Option] = import_module(REGISTRY[name]).OPTIONS
     given: dict[str, Json] = {
-        name: getattr(options, name) for name in table if getattr(options, name) is not None
+        option: getattr(chosen, option) for option in table if getattr(chosen, option) is not None
     }
     try:
         resolve(table, given)
@@ -56,19 +82,33 @@ def run(options: argparse.Namespace) -> int:
         )
         return 2
     request = Request(
-        target=options.target,
+        target=chosen.target,
         options=given,
         clock=SystemClock(),
         random=random.Random(),  # noqa: S311 - identifiers, not secrets
     )
-    line = _Line(enabled=sys.stderr.isatty() or not options.json)
-    result = measure(options.probe, load(options.probe), request, line.show)
+    line = _Line(enabled=sys.stderr.isatty() or not chosen.json)
+    try:
+        result = measure(name, load(name), request, line.show)
+    except KeyboardInterrupt:
+        line.clear()
+        print("interrupted: nothing was measured", file=sys.stderr)
+        return 1
     line.clear()
-    if options.json:
+    if chosen.json:
         sys.stdout.write(encode(result).decode() + "\n")
     else:
         sys.stdout.write(describe(result) + "\n")
     return 0 if result.outcome is Outcome.OK else 1
+
+
+def _summary(module: str) -> str:
+    """Give the first line of a module's docstring without importing the module."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def describe(result: Measurement) -> str:
@@ -97,12 +137,18 @@ def _show(name: str, value: Json) -> str:
     if name.endswith("bps"):
         return f"{value / 1e6:,.2f} Mbit/s"
     if name.endswith("_seconds"):
-        return f"{value * 1e3:,.2f} ms" if value < 1 else f"{value:,.2f} s"
+        return _time(value)
     if name.endswith("_bytes"):
         return f"{value:,} bytes"
     if name.endswith("_ratio"):
         return f"{value * 100:.2f} %"
     return f"{value:,}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:,.0f} us"
+    return f"{seconds * 1e3:,.2f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
 class _Line:
