@@ -3,11 +3,12 @@
 import asyncio
 import gzip
 import json
+import random
 import socket
 import sqlite3
 import tracemalloc
 import zlib
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -362,3 +363,15 @@ def test_the_database_never_sees_a_token(serving: Any, url: str, make: Any) -> N
     reader.close()
     assert serving.token not in dump
     assert serving.agent_id in dump
+
+
+def test_doubled_and_reordered_requests_leave_the_same_table(serving: Any, make: Any) -> None:
+    """Each batch three times, in random order, from eight clients at once: every result once."""
+    batches = [_records(make, serving.agent_id, 10) for _ in range(20)]
+    requests = [encode_batch(batch) for batch in batches] * 3
+    random.Random(3).shuffle(requests)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = {reply.status_code for reply in pool.map(serving.post, requests)}
+    assert statuses == {200}
+    stored = [item.record for item in serving.store.latest_results("A1", limit=1000)]
+    assert sorted(stored) == sorted(raw for batch in batches for raw in batch)
