@@ -22,6 +22,7 @@ EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
     "latency": "hakaru-agent measure latency --target centre.example --count 20",
     "tcp_connect": "hakaru-agent measure tcp_connect --target centre.example:443 --count 10",
+    "dns": "hakaru-agent measure dns --target 192.0.2.53 --names www.example.com",
     "https": "hakaru-agent measure https --target https://www.example.com/",
 }
 

@@ -60,6 +60,7 @@ REGISTRY: Final[Mapping[str, str]] = {
     "throughput": "agent.probes.throughput",
     "latency": "agent.probes.latency",
     "tcp_connect": "agent.probes.tcp_connect",
+    "dns": "agent.probes.dns",
     "https": "agent.probes.https",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
