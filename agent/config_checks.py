@@ -19,6 +19,7 @@ _CLOCK: Final = re.compile("([0-2][0-9]):([0-5][0-9])")
 _TARGETS: Final[Mapping[str, Callable[[str], object]]] = {
     "latency": parse_host,
     "throughput": parse_host_port,
+    "tcp_connect": parse_host_port,
 }
 
 
@@ -46,6 +47,8 @@ def target(probe: str, value: object) -> str:
     """A far end as this probe takes it."""
     if not isinstance(value, str):
         raise Wrong("text")
+    if not value.isprintable() or " " in value or value[:1] in ("", "-"):
+        raise Wrong("a host, HOST:PORT or URL, as the probe takes it")
     check = _TARGETS.get(probe)
     if check is not None:
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import zoneinfo
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import Config, ConfigRefused, load, parse
+from agent.probes import REGISTRY
 from agent.push import PushSettings
 from agent.schedule import Window
 from agent.spool import DEFAULT_CAP_BYTES
@@ -21,7 +23,7 @@ target = "192.0.2.1"
 windows = [{ days = "mon-fri", from = "06:00", to = "08:00", runs = 2 }]
 """
 WINDOW = 'windows = [{ days = "mon-fri", from = "06:00", to = "08:00", runs = 2 }]'
-PROBES = "one of latency throughput"
+PROBES = "one of " + " ".join(sorted(REGISTRY))
 DAYS = "days such as mon-fri, or mon,wed,sat"
 TIME = 'a local time "HH:MM" from "00:00" to "24:00", in quotes'
 ADDRESS = "an IPv4 address as four decimal numbers, 192.0.2.1"
@@ -230,7 +232,8 @@ def test_machine_without_time_zones_is_told_what_to_install(
     old = zoneinfo.TZPATH
     zoneinfo.ZoneInfo.clear_cache()
     zoneinfo.reset_tzpath([os.fspath(tmp_path)])
-    monkeypatch.setitem(__import__("sys").modules, "tzdata", None)
+    for name in {"tzdata", "tzdata.zoneinfo", *(n for n in sys.modules if n.startswith("tzdata"))}:
+        monkeypatch.setitem(sys.modules, name, None)
     try:
         with pytest.raises(ConfigRefused, match="install tzdata"):
             load(path)
