@@ -33,7 +33,10 @@ _CALLS_A_TURN: Final = 32
 """Reads or writes of one flow before the others get their turn."""
 _LOWAT_MAXIMUM_BYTES: Final = 512 * 1024
 _LOWAT_SECONDS: Final = 0.005
-_NOTSENT_LOWAT_BYTES: Final = 256 * 1024
+_NOTSENT_BYTES: Final = (256 * 1024, 2 * 1024 * 1024)
+"""Fewest and most bytes that wait unsent in the kernel."""
+_NOTSENT_SECONDS: Final = 0.1
+"""A busy machine may not run the sender for this long without the path running dry."""
 _NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
 _PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
 _MOST_PONGS: Final = 4
@@ -94,7 +97,7 @@ class Flow:
         self._before = Progress(0, 0)
         sock.setblocking(False)
         if self.sends:
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_BYTES[0])
         try:
             self._take(early)
         except ProtocolViolation as error:
@@ -206,8 +209,17 @@ class Flow:
             self.tune(0)  # what is still to come is small
 
     def tune(self, rate_bytes_per_second: float) -> None:
-        """Wake the receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT)."""
-        if not self.sends and not self._over():
+        """Wake a receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT).
+
+        Let a sender keep 0.1 s of the rate waiting in the kernel.
+        """
+        if self._over():
+            return
+        if self.sends:
+            fewest, most = _NOTSENT_BYTES
+            size = max(fewest, min(most, int(rate_bytes_per_second * _NOTSENT_SECONDS)))
+            self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, size)
+        else:
             low = min(_LOWAT_MAXIMUM_BYTES, int(rate_bytes_per_second * _LOWAT_SECONDS))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
 
