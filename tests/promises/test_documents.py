@@ -1,0 +1,81 @@
+"""What the documents promise exists: commands, options, make targets, links."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.ja.md")
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    if path.name != "CHANGELOG.md"
+)
+MODULES = {"hakaru-agent": "agent.cli", "hakaru-collector": "collector.cli"}
+FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
+
+
+def commands(document: str) -> Iterator[list[str]]:
+    """Every line of a shell block, as words without its comment."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for block in FENCE.findall(text.replace("\\\n", " ")):
+        for line in block.splitlines():
+            words = line.split("#")[0].split()
+            if words and words[0] in (*MODULES, "make"):
+                yield words
+
+
+OURS = sorted({tuple(words) for document in DOCUMENTS for words in commands(document)})
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_every_command_in_the_documents_exists(words: tuple[str, ...]) -> None:
+    """The command has help, and its help names every option the document uses."""
+    if words[0] == "make":
+        wanted = [word for word in words[1:] if "=" not in word]
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(wanted) <= set(targets)
+        return
+    steps = [word for word in words[1:4] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    text = ""
+    for size in range(len(steps), 0, -1):
+        ran = subprocess.run(
+            [sys.executable, "-m", MODULES[words[0]], *steps[:size], "--help"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if ran.returncode == 0:
+            text = ran.stdout
+            break
+    assert "Example" in text, f"{' '.join(steps)} has no help with an example"
+    options = {word.split("=")[0] for word in words if word.startswith("--")}
+    assert {option for option in options if option not in text} == set()
+
+
+def test_the_readmes_name_the_two_commands() -> None:
+    """A newcomer finds how to try it and how to check it, in both languages."""
+    for readme in READMES:
+        found = {" ".join(words) for words in commands(readme)}
+        assert {"make demo", "make test"} <= found
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    """What one language shows, the other shows."""
+    english, japanese = ([" ".join(words) for words in commands(name)] for name in READMES)
+    assert english == japanese
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    """No link to a file that is not there."""
+    path = ROOT / document
+    missing = [
+        target
+        for target in LINK.findall(path.read_text(encoding="utf-8"))
+        if not (path.parent / target.strip()).exists()
+    ]
+    assert missing == []
