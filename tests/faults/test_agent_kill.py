@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,64 +14,11 @@ import pytest
 from agent.identity import Enrolment, Identity, save
 from agent.state import prepare
 from tests.agent.stub import Collector, Got, Stub
+from tests.faults.lives import Agent
 
 KILLS = int(os.environ.get("KILLS", "50"))
 AGENT = "6f1d3c52-90ab-4c6e-8a51-2f0f5b0c7d11"
 TOKEN = "canary-token-0123456789abcdef0123456789"
-SCRIPT = Path(__file__).parent / "agent_process.py"
-
-
-class Agent:
-    """One life of the agent."""
-
-    def __init__(self, state: Path) -> None:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, SCRIPT, state],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-        )
-        self.accepted: list[str] = []
-        self.errors = b""
-        self._readers = [
-            threading.Thread(target=self._read_output),
-            threading.Thread(target=self._read_errors),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def _read_output(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith(b"\n"):
-                self.accepted.append(line.decode().strip())
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        self.errors = self.process.stderr.read()
-
-    def wait_for(self, count: int, seconds: float = 60.0) -> None:
-        """Wait until it has accepted some results."""
-        ends = time.monotonic() + seconds
-        while len(self.accepted) < count and time.monotonic() < ends:
-            time.sleep(0.02)
-        assert len(self.accepted) >= count, self.errors
-
-    def end(self, number: int) -> int:
-        """Send a signal and give the exit code."""
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=60)
-        for reader in self._readers:
-            reader.join(timeout=60)
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return code
 
 
 def enrolled(directory: Path, url: str) -> Path:

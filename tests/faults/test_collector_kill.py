@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ import pytest
 
 from collector.schools.model import Kind, Line, School
 from collector.store import create_store
+from tests.faults.lives import Collector, stored_ids
 from wire.codec import encode
 from wire.failure import Outcome
 from wire.ids import uuid4
@@ -32,53 +32,6 @@ KILLS = int(os.environ.get("KILLS", "10"))
 CLIENTS = 6
 BATCH = 20
 START = datetime(2026, 5, 11, tzinfo=UTC)
-
-
-class Collector:
-    """A ``serve`` process on one port, started again after each kill."""
-
-    def __init__(self, url: str, port: int = 0) -> None:
-        self.url, self.port = url, port
-        self.process: subprocess.Popen[str] | None = None
-        self.drain: threading.Thread | None = None
-
-    def start(self) -> float:
-        """Start, wait until it listens; give the seconds it took."""
-        started = time.monotonic()
-        command = [sys.executable, "-m", "collector.cli", "serve", "--database", self.url]
-        self.process = subprocess.Popen(
-            [*command, "--listen", f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        assert line.startswith("listening on http://"), line
-        self.port = int(line.rsplit(":", 1)[1])
-        self.drain = threading.Thread(target=self.process.stderr.read, daemon=True)
-        self.drain.start()
-        return time.monotonic() - started
-
-    def end(self, how: signal.Signals) -> int:
-        """Send a signal and wait."""
-        assert self.process is not None
-        self.process.send_signal(how)
-        code = self.process.wait(30)
-        self._close()
-        return code
-
-    def clean_up(self) -> None:
-        """Leave nothing behind, whatever happened."""
-        if self.process is not None:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(30)
-            self._close()
-
-    def _close(self) -> None:
-        assert self.process is not None
-        assert self.process.stderr is not None
-        if self.drain is not None:
-            self.drain.join(30)
-        self.process.stderr.close()
 
 
 class Client(threading.Thread):
@@ -183,15 +136,6 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
     made = Collector(url)
     yield made
     made.clean_up()
-
-
-def stored_ids(url: str) -> list[str]:
-    """Ids in the database, with repetitions if there were any."""
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    found = [row[0] for row in connection.execute("SELECT result_id FROM result")]
-    connection.close()
-    return found
 
 
 def test_no_acknowledged_result_is_lost_and_none_is_doubled(collector: Collector) -> None:
