@@ -7,13 +7,13 @@
  * time, and the reverse ("down"); one thread a direction. Keys of a direction:
  *   delay_us       constant delay, counted from the kernel's arrival time stamp
  *   jitter_us      further 0 .. jitter_us, uniform and seeded, never reordering
- *   loss_every     of every so many IP packets the last loss_burst ones are lost (0: none)
+ *   loss_every     of every so many unicast IP packets the last loss_burst are lost (0: none)
  *   loss_burst     see loss_every (1)
  *   loss_ppm       chance of loss of an IP packet in millionths, seeded
  *   reorder_every  every so many-th IP packet is held reorder_us longer and overtaken
  *   reorder_us     see reorder_every
  *   seed           of jitter and loss
- * ARP and IPv6 neighbour discovery are never lost or reordered, so counts are exact.
+ * ARP, IPv6 neighbour discovery and multicast are never lost or reordered, so counts are exact.
  *
  * Packets cross whole as the kernel had them: a GSO/GRO aggregate of up to 64 KB travels with its
  * virtio header (PACKET_VNET_HDR) and is one packet here, for loss and reordering too; "aggregates"
@@ -178,9 +178,9 @@ static void take(struct direction *d, struct queue *q) {
     d->spare = c;
 }
 
-/* True for IP packets but IPv6 neighbour discovery: those that loss and reordering count. */
+/* True for unicast IP packets but neighbour discovery: those that loss and reordering count. */
 static bool countable(const uint8_t *frame, size_t length) {
-    if (length < ETH_HLEN + 20)
+    if (length < ETH_HLEN + 20 || frame[0] & 1)
         return false;
     unsigned type = (unsigned)frame[12] << 8 | frame[13];
     if (type == ETHERTYPE_IPV6)

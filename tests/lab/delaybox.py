@@ -30,8 +30,8 @@ class LabError(Exception):
 class Wire:
     """One direction of a wire: what happens to a packet after it left the shaper.
 
-    Loss and reordering count IP packets (never ARP or neighbour discovery) as they are on the
-    wire: a link with either carries single segments, never aggregates.
+    Loss and reordering count unicast IP packets (never ARP or neighbour discovery) as they are on
+    the wire: a link with either carries single segments, never aggregates.
     """
 
     delay_seconds: float = 0.0
