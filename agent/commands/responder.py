@@ -1,14 +1,17 @@
-"""hakaru-agent responder: the far end of throughput measurements."""
+"""hakaru-agent responder: the far end of throughput and STAMP measurements."""
 
 import argparse
 import logging
+import random
 import signal
 import sys
+import threading
 
 from agent.clock import SystemClock
 from agent.failure import MeasurementFailed
 from agent.responder.admission import Admission
 from agent.responder.server import Responder, listen
+from agent.responder.stamp import Reflector, bind
 from agent.target import parse_host_port
 
 
@@ -25,6 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-flows", type=int, default=64, metavar="N", help="flows at once (default 64)"
+    )
+    parser.add_argument(
+        "--stamp-listen",
+        metavar="HOST:PORT",
+        help="reflect STAMP packets too, on this UDP port; its sessions are opened on the TCP port "
+        "of the same number (usual: 862; port 0: any)",
     )
     parser.add_argument("--verbose", action="store_true", help="log every flow")
 
@@ -50,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"cannot listen on {options.listen}: {error}. Choose another port.", file=sys.stderr)
         return 1
     admission = Admission(open_to_all=options.open, maximum_flows=options.max_flows)
+    if options.stamp_listen and not _reflect(options.stamp_listen, admission):
+        listener.close()
+        return 1
     responder = Responder(listener, admission, SystemClock())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: responder.stop())
@@ -60,6 +72,23 @@ def run(options: argparse.Namespace) -> int:
     )
     responder.serve()
     return 0
+
+
+def _reflect(address: str, admission: Admission) -> bool:
+    """Start a STAMP reflector in a thread that ends with the process; say so, or why not."""
+    try:
+        udp, listener = bind(*_listen_address(address))
+    except MeasurementFailed as error:
+        print(f"--stamp-listen: {error.failure.text}", file=sys.stderr)
+        return False
+    except OSError as error:
+        print(f"cannot reflect on {address}: {error}. Choose another port.", file=sys.stderr)
+        return False
+    bound = udp.getsockname()
+    reflector = Reflector(udp, listener, admission, SystemClock(), random.SystemRandom())
+    threading.Thread(target=reflector.serve, name="stamp", daemon=True).start()
+    print(f"responder: STAMP on {bound[0]} port {bound[1]}", file=sys.stderr, flush=True)
+    return True
 
 
 def _listen_address(text: str) -> tuple[str, int]:

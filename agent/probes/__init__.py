@@ -61,6 +61,7 @@ REGISTRY: Final[Mapping[str, str]] = {
     "latency": "agent.probes.latency",
     "tcp_connect": "agent.probes.tcp_connect",
     "dns": "agent.probes.dns",
+    "stamp": "agent.probes.stamp",
     "https": "agent.probes.https",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
