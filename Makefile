@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock test-wheel test-unit test-lab test-faults test-browser clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -36,8 +36,12 @@ test-wheel: setup ## the wheel without extras, in an empty environment, makes a 
 	scripts/check-wheel
 
 test-lab: setup ## network namespaces, as root
-	scripts/system-packages iproute2 iptables iputils-ping
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3
 	$(PYTEST) -m lab tests
+
+lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=small; scripts/lab --list)
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3
+	.venv/bin/python scripts/lab $(or $(PRESET),small)
 
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900

@@ -141,6 +141,8 @@ def _make_host(name: str, tcp: Tcp) -> None:
         name,
         "net.ipv4.ip_forward=1",
         "net.ipv6.conf.all.forwarding=1",
+        "net.ipv6.conf.default.accept_dad=0",  # addresses are of use at once
+        "net.ipv6.conf.all.accept_dad=0",
         "net.ipv4.tcp_no_metrics_save=1",  # a run must not learn from the one before
         f"net.ipv4.tcp_rmem=4096 131072 {tcp.receive_most_bytes}",
         f"net.ipv4.tcp_wmem=4096 16384 {tcp.send_most_bytes}",
@@ -167,7 +169,6 @@ def _join(near: str, far: str, index: int, link: Link, box: str) -> DelayBox | N
         _ip("-n", name, "address", "add", f"10.99.{index}.{last}/24", "dev", device,
             "noprefixroute")  # fmt: skip
         _ip("-n", name, "link", "set", device, "up")
-        # without duplicate address detection the address is of use at once
         _ip("-n", name, "address", "add", f"fd99:0:0:{index}::{last}/64", "dev", device,
             "nodad", "noprefixroute")  # fmt: skip
         if rate is not None:
