@@ -7,8 +7,11 @@ end's kernel acknowledged; never from bytes written.
 
 from collections.abc import Mapping, Sequence
 from socket import AF_INET6
+from time import sleep
 from typing import Final
 
+from agent.clock import Clock
+from agent.context import Counters, InterfaceCounters, Watch
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
 from agent.probes.options import Option, resolve
@@ -36,10 +39,17 @@ OPTIONS: Final[Mapping[str, Option]] = {
         choices=("download", "upload", "both"),
         help="which way the data flow, seen from here",
     ),
+    "wan_interface": Option(
+        type=str,
+        default=None,
+        help="interface of this machine that all traffic of the school crosses; with it the "
+        "traffic of others and the capacity of the line are measured too (a name)",
+    ),
 }
 
 _SHOWN_SECONDS: Final = 1.0
 _REPORT_SECONDS: Final = 0.25
+_BEFORE_SECONDS: Final = 0.5
 
 
 def probe(request: Request, report: Report) -> Findings:
@@ -47,14 +57,19 @@ def probe(request: Request, report: Report) -> Findings:
     options = resolve(OPTIONS, request.options)
     host, port = parse_host_port(request.target)
     flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
+    device = options["wan_interface"]
     assert isinstance(flows, int)
     assert isinstance(seconds, float)
+    monotonic = request.clock.monotonic_seconds
+    counters = InterfaceCounters(device, monotonic) if isinstance(device, str) else None
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
     targets = resolve_target(host, port)
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
+    context = _before(counters, request.clock)
     for test in wanted:
+        ticker = _Ticker(report, test, seconds, Watch(counters) if counters else None)
         try:
             found = measure_direction(
                 targets,
@@ -62,7 +77,7 @@ def probe(request: Request, report: Report) -> Findings:
                 flows=flows,
                 seconds=seconds,
                 clock=request.clock,
-                on_tick=_Ticker(report, test, seconds),
+                on_tick=ticker,
             )
         except MeasurementFailed as error:
             error.partial = {**values, **error.partial}
@@ -71,7 +86,11 @@ def probe(request: Request, report: Report) -> Findings:
         targets = [found.target]
         values |= _values(found)
         confidence |= _confidence(found)
-    context: dict[str, Json] = {
+        if ticker.watch is not None:
+            beside = ticker.watch.beside(found.estimate.rate_bps, test, found.window)
+            values |= {} if beside is None else {f"{test}_capacity_bps": beside.capacity_bps}
+            context |= {} if beside is None else {_DURING[test]: beside.during_bps}
+    context |= {
         "engine": "ndt7",
         "flows_count": flows,
         "test_seconds": seconds,
@@ -87,16 +106,45 @@ _METHOD: Final = (
 )
 
 
-class _Ticker:
-    """Tells a person the rate of the last second, four times a second."""
+_DURING: Final = {
+    "download": "cross_traffic_during_bps",
+    "upload": "upload_cross_traffic_during_bps",
+}
 
-    def __init__(self, report: Report, test: Test, seconds: float) -> None:
+
+def _before(counters: Counters | None, clock: Clock) -> dict[str, Json]:
+    """Look at the line for a moment before the test, where there are counters."""
+    if counters is None:
+        return {}
+    watch = Watch(counters)
+    begin = clock.monotonic_seconds()
+    sleep(_BEFORE_SECONDS)
+    watch.tick(clock.monotonic_seconds())
+    window = (watch.readings[0].at_seconds, clock.monotonic_seconds())
+    seen = {
+        "cross_traffic_before_bps": watch.rate_bps("download", window),
+        "upload_cross_traffic_before_bps": watch.rate_bps("upload", window),
+    }
+    return {
+        "cross_traffic_source": watch.source,
+        "cross_traffic_before_seconds": clock.monotonic_seconds() - begin,
+        **{name: value for name, value in seen.items() if value is not None},
+    }
+
+
+class _Ticker:
+    """Tells a person the rate of the last second, four times a second; reads the counters."""
+
+    def __init__(self, report: Report, test: Test, seconds: float, watch: Watch | None) -> None:
+        self.watch = watch
         self._report = report
         self._test = test
         self._seconds = seconds
         self._next = 0.0
 
     def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
+        if self.watch is not None:
+            self.watch.tick(samples[-1].at_seconds)
         if elapsed_seconds >= self._next:
             self._next = elapsed_seconds + _REPORT_SECONDS
             self._report(

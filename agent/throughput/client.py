@@ -35,6 +35,8 @@ class DirectionResult:
 
     test: Test
     estimate: Estimate
+    window: tuple[float, float]
+    """Begin and end of the part the rate is from, monotonic seconds."""
     total_bytes: int
     target: Target
     """The address that was used."""
@@ -58,25 +60,20 @@ def measure_direction(
 ) -> DirectionResult:
     """Run one direction for ``seconds``. Raises :class:`MeasurementFailed`, with partials."""
     store = FrameStore(masked=True) if test == "upload" else None
+    target, sockets = open_all(targets, test, flows, clock)
+    opened = [
+        Flow(item.sock, side="client", test=test, store=store, early=item.early) for item in sockets
+    ]
+    engine = Engine(opened, clock)
     try:
-        target, sockets = open_all(targets, test, flows, clock)
-        opened = [
-            Flow(item.sock, side="client", test=test, store=store, early=item.early)
-            for item in sockets
-        ]
-        engine = Engine(opened, clock)
-        try:
-            payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
-            samples = _run(engine, seconds, payload, Operation(test))
-            found = _estimate(test, samples, seconds, payload)
-            own = [flow.tcp_info() for flow in opened]
-            engine.finish()  # brings the far end's last word on what it counted
-            return _result(test, target, found, samples, own, opened)
-        finally:
-            engine.close()
+        payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
+        samples = _run(engine, seconds, payload, Operation(test))
+        found = _estimate(test, samples, seconds, payload)
+        own = [flow.tcp_info() for flow in opened]
+        engine.finish()  # brings the far end's last word on what it counted
+        return _result(test, target, found, samples, own, opened)
     finally:
-        if store is not None:
-            store.close()
+        engine.close()
 
 
 class _PayloadWatch:
@@ -166,6 +163,7 @@ def _result(
     return DirectionResult(
         test=test,
         estimate=found,
+        window=(samples[-1].at_seconds - found.window_seconds, samples[-1].at_seconds),
         total_bytes=samples[-1].total_bytes,
         target=target,
         peer_bytes=sum(counted) if len(counted) == len(flows) else None,
