@@ -25,6 +25,10 @@ from wire.failure import Failure, FailureCode, Operation
 UDP_PAYLOAD_BYTES: Final = 1232
 """Announced by EDNS: fits every usual path unfragmented (DNS flag day 2020)."""
 _MAX_BYTES: Final = 65_535
+_RECVERR: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 11),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,9 @@ class Asker:
         family = socket.AF_INET6 if len(self._server) == 4 else socket.AF_INET
         malformed: dns.exception.DNSException | None = None
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect(self._server)  # so that a closed port answers by ICMP
+            # so that what ICMP says (closed port, no way there) is heard at once; ip(7), ipv6(7)
+            sock.setsockopt(*_RECVERR[family], 1)
+            sock.connect(self._server)
             sock.send(query.to_wire())
             while (left := ends_at - self._clock.monotonic_seconds()) > 0:
                 sock.settimeout(left)

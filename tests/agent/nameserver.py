@@ -2,8 +2,10 @@
 
 import contextlib
 import select
+import signal
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -53,10 +55,10 @@ def healthy(query: dns.message.Message, _transport: str) -> dns.message.Message:
 
 
 @contextlib.contextmanager
-def nameserver(behaviour: Behaviour, host: str = "127.0.0.1") -> Iterator[int]:
+def nameserver(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Answer by ``behaviour`` until the end; gives the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, 0), family=family)
+    listener = socket.create_server((host, port), family=family)
     port = int(listener.getsockname()[1])
     udp = socket.socket(family, socket.SOCK_DGRAM)
     udp.bind((host, port))
@@ -101,3 +103,20 @@ def _one_tcp(sock: socket.socket, stopped: socket.socket, behaviour: Behaviour) 
         else:
             wire = answer.to_wire()
             sock.sendall(struct.pack(">H", len(wire)) + wire)
+
+
+def large_over_udp(query: dns.message.Message, transport: str) -> dns.message.Message:
+    """Healthy over TCP; over UDP every answer is cut."""
+    answer = healthy(query, transport)
+    if transport == "udp":
+        answer.answer.clear()
+        answer.flags |= dns.flags.TC
+    return answer
+
+
+if __name__ == "__main__":  # in a laboratory: python -m tests.agent.nameserver HOST PORT [cut]
+    with nameserver(
+        large_over_udp if "cut" in sys.argv else healthy, sys.argv[1], int(sys.argv[2])
+    ):
+        sys.stderr.write("answering\n")
+        signal.pause()
