@@ -69,7 +69,7 @@ def probe(request: Request, report: Report) -> Findings:
     confidence: dict[str, Json] = {}
     context = _before(counters, request.clock)
     for test in wanted:
-        ticker = _Ticker(report, test, seconds, Watch(counters) if counters else None)
+        ticker = Ticker(report, test, seconds, Watch(counters) if counters else None)
         try:
             found = measure_direction(
                 targets,
@@ -84,8 +84,8 @@ def probe(request: Request, report: Report) -> Findings:
             raise
         # the second direction uses the address that worked for the first
         targets = [found.target]
-        values |= _values(found)
-        confidence |= _confidence(found)
+        values |= direction_values(found)
+        confidence |= direction_confidence(found)
         if ticker.watch is not None:
             beside = ticker.watch.beside(found.estimate.rate_bps, test, found.window)
             values |= {} if beside is None else {f"{test}_capacity_bps": beside.capacity_bps}
@@ -132,7 +132,7 @@ def _before(counters: Counters | None, clock: Clock) -> dict[str, Json]:
     }
 
 
-class _Ticker:
+class Ticker:
     """Tells a person the rate of the last second, four times a second; reads the counters."""
 
     def __init__(self, report: Report, test: Test, seconds: float, watch: Watch | None) -> None:
@@ -143,6 +143,7 @@ class _Ticker:
         self._next = 0.0
 
     def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
+        """Take note of a tick; never ends the test."""
         if self.watch is not None:
             self.watch.tick(samples[-1].at_seconds)
         if elapsed_seconds >= self._next:
@@ -168,7 +169,8 @@ def _recent_bps(samples: Sequence[Sample]) -> float:
     return 8 * (last.total_bytes - first.total_bytes) / (last.at_seconds - first.at_seconds)
 
 
-def _values(found: DirectionResult) -> dict[str, Json]:
+def direction_values(found: DirectionResult) -> dict[str, Json]:
+    """Give the values of one direction under their names in a record."""
     named: dict[str, Json] = {
         "bps": found.estimate.rate_bps,
         "bytes": found.total_bytes,
@@ -184,7 +186,8 @@ def _values(found: DirectionResult) -> dict[str, Json]:
     return {f"{found.test}_{name}": value for name, value in named.items() if value is not None}
 
 
-def _confidence(found: DirectionResult) -> dict[str, Json]:
+def direction_confidence(found: DirectionResult) -> dict[str, Json]:
+    """Give how much the rate of one direction varied, under its names in a record."""
     return {
         f"{found.test}_windows_count": found.estimate.windows_count,
         f"{found.test}_relative_half_width_ratio": found.estimate.relative_half_width_ratio,

@@ -2,10 +2,10 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from agent import __version__
@@ -13,6 +13,7 @@ from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
 from agent.resolve import Address, resolve_all
 from agent.throughput.handshake import ClientHandshake
+from agent.throughput.transport import Secure
 from wire.failure import FailureCode, Operation
 
 T = TypeVar("T")
@@ -36,6 +37,10 @@ class Target:
     host: str
     port: int
     address: Address
+    secure: Secure | None = None
+    """How TLS is made over a connection to it; None: without TLS."""
+    queries: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Query of the upgrade by test, with a secret in it where the server wants one."""
 
     @property
     def family(self) -> socket.AddressFamily:
@@ -46,7 +51,13 @@ class Target:
     def authority(self) -> str:
         """HOST:PORT for the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        usual = self.secure is not None and self.port == 443
+        return host if usual else f"{host}:{self.port}"
+
+    def path(self, test: str) -> str:
+        """Path and query of the upgrade request."""
+        query = self.queries.get(test, "")
+        return f"/ndt/v7/{test}" + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,8 @@ def open_all(
             if future.exception() is None:
                 stack.callback(future.result().close)
         sockets = [first, *_results(connecting)]
+        if target.secure is not None:
+            sockets = _secured(sockets, target, target.secure, stack)
         with ThreadPoolExecutor(count) as pool:
             upgrading = [pool.submit(_upgrade, sock, target, test, clock) for sock in sockets]
         opened = [
@@ -88,6 +101,19 @@ def open_all(
         ]
         stack.pop_all()
         return target, opened
+
+
+def _secured(
+    sockets: Sequence[socket.socket], target: Target, secure: Secure, stack: ExitStack
+) -> list[socket.socket]:
+    with ThreadPoolExecutor(len(sockets)) as pool:
+        securing = [
+            pool.submit(secure, sock, target.address, HANDSHAKE_SECONDS) for sock in sockets
+        ]
+    for future in securing:
+        if future.exception() is None:
+            stack.callback(future.result().close)
+    return [future.result() for future in securing]
 
 
 def _results(futures: Sequence[Future[T]]) -> list[T]:
@@ -125,7 +151,7 @@ def _connect(target: Target, seconds: float) -> socket.socket:
 
 def _upgrade(sock: socket.socket, target: Target, test: str, clock: Clock) -> bytes:
     handshake = ClientHandshake(
-        target.authority, f"/ndt/v7/{test}", os.urandom(16), f"hakaru-agent/{__version__}"
+        target.authority, target.path(test), os.urandom(16), f"hakaru-agent/{__version__}"
     )
     until = clock.monotonic_seconds() + HANDSHAKE_SECONDS
     sock.settimeout(HANDSHAKE_SECONDS)

@@ -24,6 +24,7 @@ from agent.throughput.framing import (
 )
 from agent.throughput.payload import Frame, FrameStore
 from agent.throughput.tcp_info import TcpInfo
+from agent.throughput.transport import TlsFlowSocket
 
 Side = Literal["client", "server"]
 Test = Literal["download", "upload"]
@@ -130,16 +131,18 @@ class Flow:
         Bytes written are never counted: at low rates buffers hold seconds of them.
         """
         info = self.tcp_info()
+        tls = self.sock if isinstance(self.sock, TlsFlowSocket) else None
         if self.sends:
             in_order = self._acked(info)
             segments = info.delivered_segments if info else None
-        else:
-            arrived = info.bytes_received if info else None
+        else:  # the kernel's count holds what TLS put around the bytes
+            arrived = info.bytes_received if info and tls is None else None
             in_order = self.stream_bytes if arrived is None else arrived
             segments = info.data_segs_in if info else None
         before = self._before.segments
+        moved = in_order - self._before.in_order_bytes
         return Progress(
-            in_order - self._before.in_order_bytes,
+            round(moved * tls.payload_ratio) if tls is not None and self.sends else moved,
             None if segments is None or before is None else (segments - before) % (1 << 32),
         )
 
