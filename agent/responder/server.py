@@ -1,6 +1,6 @@
 """The ndt7 server: one thread a flow, the same engine as the client.
 
-Threads spend their time in the kernel (sendfile, recv with MSG_TRUNC) and in the selector, so
+Threads spend their time in the kernel (send, recv with MSG_TRUNC) and in the selector, so
 they share the processor well. A slow or silent peer is cut off by time, never waited for.
 """
 
@@ -83,7 +83,6 @@ class Responder:
         while self._clock.monotonic_seconds() < until:
             with self._running.lock:
                 if not self._running.connections:
-                    self._store.close()
                     return
             threading.Event().wait(0.02)
 

@@ -1,8 +1,8 @@
-"""Prebuilt binary frames of random bytes, sent over and over.
+"""Prebuilt binary frames of random bytes, sent over and over from memory.
 
-Frames stand ready in an anonymous file (memfd_create(2)) and go out with sendfile(2), so the
-sender copies nothing; where the kernel lacks either, they go out from memory. A masked frame
-needs no masking work: random bytes under a random key are random bytes.
+A masked frame needs no masking work: random bytes under a random key are random bytes.
+sendfile(2) from an anonymous file was tried instead of send(2): it copies nothing but walks the
+file page by page, and cost up to 1.5 times the processor time a byte (benchmarks/throughput.py).
 """
 
 import os
@@ -31,7 +31,7 @@ class Frame:
 class FrameStore:
     """Frames of 8 KiB to 1 MiB, each with header and payload in one piece."""
 
-    def __init__(self, *, masked: bool, zero_copy: bool = True) -> None:
+    def __init__(self, *, masked: bool) -> None:
         random_bytes = os.urandom(LARGEST_BYTES)
         pieces: list[bytes] = []
         self.frames: list[Frame] = []
@@ -43,14 +43,7 @@ class FrameStore:
             pieces.append(piece)
             start += len(piece)
             payload *= 2
-        whole = b"".join(pieces)
-        self._file: int | None = None
-        self._view = memoryview(whole)
-        if zero_copy and hasattr(os, "memfd_create") and hasattr(os, "sendfile"):
-            self._file = os.memfd_create("frames", os.MFD_CLOEXEC)
-            os.truncate(self._file, len(whole))
-            os.pwrite(self._file, whole, 0)
-            self._view = memoryview(b"")
+        self._view = memoryview(b"".join(pieces))
 
     def frame_for(self, sent_bytes: int) -> Frame:
         """The frame to send after ``sent_bytes`` were sent."""
@@ -64,13 +57,4 @@ class FrameStore:
 
         Raises BlockingIOError when it takes none now.
         """
-        start, size = frame.start + offset, frame.size - offset
-        if self._file is None:
-            return sock.send(self._view[start : start + size])
-        return os.sendfile(sock.fileno(), self._file, start, size)
-
-    def close(self) -> None:
-        """Give the memory back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        return sock.send(self._view[frame.start + offset : frame.start + frame.size])
