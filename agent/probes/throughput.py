@@ -20,6 +20,7 @@ from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.estimator import Sample
 from agent.throughput.flow import Test
+from agent.throughput.stop import LONGEST_SECONDS, converged
 from wire.measurement import Json
 
 OPTIONS: Final[Mapping[str, Option]] = {
@@ -28,10 +29,11 @@ OPTIONS: Final[Mapping[str, Option]] = {
     ),
     "seconds": Option(
         type=float,
-        default=5.0,
+        default=None,
         minimum=1,
-        maximum=10,
-        help="length of the test in each direction, warm-up included (seconds)",
+        maximum=LONGEST_SECONDS,
+        help="length of the test in each direction, warm-up included; without it a test ends "
+        "when its estimate has converged, after 1.5 to 10 s (seconds)",
     ),
     "direction": Option(
         type=str,
@@ -59,7 +61,7 @@ def probe(request: Request, report: Report) -> Findings:
     flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
     device = options["wan_interface"]
     assert isinstance(flows, int)
-    assert isinstance(seconds, float)
+    assert seconds is None or isinstance(seconds, float)
     monotonic = request.clock.monotonic_seconds
     counters = InterfaceCounters(device, monotonic) if isinstance(device, str) else None
     tests: Sequence[Test] = ("download", "upload")
@@ -75,7 +77,7 @@ def probe(request: Request, report: Report) -> Findings:
                 targets,
                 test,
                 flows=flows,
-                seconds=seconds,
+                seconds=ticker.longest_seconds,
                 clock=request.clock,
                 on_tick=ticker,
             )
@@ -93,7 +95,7 @@ def probe(request: Request, report: Report) -> Findings:
     context |= {
         "engine": "ndt7",
         "flows_count": flows,
-        "test_seconds": seconds,
+        "stop_rule": "converged" if seconds is None else "fixed",
         "method": _METHOD,
         "address_family": "ipv6" if targets[0].family == AF_INET6 else "ipv4",
     }
@@ -133,17 +135,23 @@ def _before(counters: Counters | None, clock: Clock) -> dict[str, Json]:
 
 
 class Ticker:
-    """Tells a person the rate of the last second, four times a second; reads the counters."""
+    """Tells a person the rate of the last second, four times a second; reads the counters.
 
-    def __init__(self, report: Report, test: Test, seconds: float, watch: Watch | None) -> None:
+    Without ``seconds`` it ends the test when the estimate has converged.
+    """
+
+    def __init__(
+        self, report: Report, test: Test, seconds: float | None, watch: Watch | None
+    ) -> None:
         self.watch = watch
+        self.longest_seconds = LONGEST_SECONDS if seconds is None else seconds
+        self._adaptive = seconds is None
         self._report = report
         self._test = test
-        self._seconds = seconds
         self._next = 0.0
 
     def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
-        """Take note of a tick; never ends the test."""
+        """Take note of a tick; say whether the test has seen enough."""
         if self.watch is not None:
             self.watch.tick(samples[-1].at_seconds)
         if elapsed_seconds >= self._next:
@@ -151,12 +159,12 @@ class Ticker:
             self._report(
                 Progress(
                     phase=self._test,
-                    elapsed_seconds=min(elapsed_seconds, self._seconds),
-                    total_seconds=self._seconds,
+                    elapsed_seconds=min(elapsed_seconds, self.longest_seconds),
+                    total_seconds=self.longest_seconds,
                     text=f"{_recent_bps(samples) / 1e6:,.1f} Mbit/s",
                 )
             )
-        return False
+        return self._adaptive and converged(samples)
 
 
 def _recent_bps(samples: Sequence[Sample]) -> float:

@@ -58,7 +58,10 @@ def measure_direction(
     clock: Clock,
     on_tick: OnTick,
 ) -> DirectionResult:
-    """Run one direction for ``seconds``. Raises :class:`MeasurementFailed`, with partials."""
+    """Run one direction for ``seconds``, or until ``on_tick`` says that it has seen enough.
+
+    Raises :class:`MeasurementFailed`, with partials.
+    """
     store = FrameStore(masked=True) if test == "upload" else None
     target, sockets = open_all(targets, test, flows, clock)
     opened = [
@@ -68,7 +71,7 @@ def measure_direction(
     try:
         payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
         samples = _run(engine, seconds, payload, Operation(test))
-        found = _estimate(test, samples, seconds, payload)
+        found = _estimate(test, samples, payload)
         own = [flow.tcp_info() for flow in opened]
         engine.finish()  # brings the far end's last word on what it counted
         return _result(test, target, found, samples, own, opened)
@@ -121,12 +124,11 @@ def _why(flow: Flow, operation: Operation) -> FailureCode:
     return _ENDED[flow.ended or "eof"]
 
 
-def _estimate(
-    test: Test, samples: Sequence[Sample], seconds: float, payload: _PayloadWatch
-) -> Estimate:
+def _estimate(test: Test, samples: Sequence[Sample], payload: _PayloadWatch) -> Estimate:
     operation = Operation(test)
+    took = samples[-1].at_seconds - samples[0].at_seconds
     try:
-        found = estimate(samples, warmup_seconds(seconds))
+        found = estimate(samples, warmup_seconds(took))
     except TooLittle as error:
         moved = samples[-1].total_bytes - samples[0].total_bytes
         code = FailureCode.TOO_SLOW if moved else FailureCode.STALLED

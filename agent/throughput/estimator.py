@@ -72,7 +72,7 @@ def estimate(samples: Sequence[Sample], warmup: float) -> Estimate:
     used = [sample for sample in samples if sample.at_seconds >= begin]
     if len(used) < FEWEST_SAMPLES:
         raise TooLittle(f"{len(used)} samples after warm-up, {FEWEST_SAMPLES} are needed")
-    points = _course(used)
+    points = course(used)
     if points[-1][1] <= points[0][1]:
         raise TooLittle("no byte moved after warm-up")
     rates = window_rates(points, WINDOWS)
@@ -86,7 +86,8 @@ def estimate(samples: Sequence[Sample], warmup: float) -> Estimate:
     )
 
 
-def _course(samples: Sequence[Sample]) -> list[Point]:
+def course(samples: Sequence[Sample]) -> list[Point]:
+    """How much had made it across at each moment: by segments where they are counted."""
     counts = [sample.segments for sample in samples]
     sizes = [sample.total_bytes / sample.segments for sample in samples if sample.segments]
     if None in counts or not sizes:
