@@ -60,6 +60,7 @@ def test_a_marker_counts_only_in_html() -> None:
         ("login.partner.example", True),
         ("example", False),
         ("evilservice.example", False),
+        ("evilwww.service.example", False),
         ("service.example.portal.test", False),
         ("192.0.2.1", False),
     ],
