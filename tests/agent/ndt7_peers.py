@@ -62,6 +62,16 @@ def answering(answer: bytes) -> Script:
     return script
 
 
+def asked(then: Script) -> Script:
+    """Read the request, go on ``then``."""
+
+    def script(sock: socket.socket, over: threading.Event) -> None:
+        _request(sock, over)
+        then(sock, over)
+
+    return script
+
+
 def upgraded(then: Script, **changes: str | None) -> Script:
     """Upgrade, properly but for ``changes`` of ``accept`` and ``protocol``, and go on ``then``."""
 

@@ -17,6 +17,7 @@ from tests.agent.ndt7_peers import (
     GOOD_BYE,
     Script,
     answering,
+    asked,
     dripping,
     leave,
     moving,
@@ -109,7 +110,7 @@ def _slow_head(sock: socket.socket, over: threading.Event) -> None:
 
 
 HANDSHAKES: dict[str, tuple[Script, FailureCode]] = {
-    "reset": (reset, FailureCode.CONNECTION_RESET),
+    "reset": (asked(reset), FailureCode.CONNECTION_RESET),
     "closed": (answering(b""), FailureCode.EARLY_CLOSE),
     "silent": (waiting, FailureCode.HANDSHAKE_TIMEOUT),
     "drop by drop": (_slow_head, FailureCode.HANDSHAKE_TIMEOUT),
@@ -258,7 +259,7 @@ def test_download_good_upload_bad(capsys: pytest.CaptureFixture[str]) -> None:
     """A direction that was measured before the other failed is kept, and the whole is failed."""
 
     def script(sock: socket.socket, over: threading.Event) -> None:
-        upgraded(moving(2, say(GOOD_BYE)) if next(turn) < 2 else reset)(sock, over)
+        upgraded(moving(2, say(GOOD_BYE)) if next(turn) < 2 else moving(0.1, reset))(sock, over)
 
     turn = iter(range(100))
     with serving(script) as port:
