@@ -20,11 +20,13 @@ from wire.measurement import Json, Measurement
 
 EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
+    "verify": "hakaru-agent measure verify --target centre.example:4443 --required-mbps 108",
     "latency": "hakaru-agent measure latency --target centre.example --count 20",
     "tcp_connect": "hakaru-agent measure tcp_connect --target centre.example:443 --count 10",
     "dns": "hakaru-agent measure dns --target 192.0.2.53 --names www.example.com",
     "stamp": "hakaru-agent measure stamp --target centre.example:8620 --count 200",
     "https": "hakaru-agent measure https --target https://www.example.com/",
+    "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
 }
 
 

@@ -58,11 +58,13 @@ Probe = Callable[[Request, Report], Findings]
 
 REGISTRY: Final[Mapping[str, str]] = {
     "throughput": "agent.probes.throughput",
+    "verify": "agent.probes.verify",
     "latency": "agent.probes.latency",
     "tcp_connect": "agent.probes.tcp_connect",
     "dns": "agent.probes.dns",
     "stamp": "agent.probes.stamp",
     "https": "agent.probes.https",
+    "traceroute": "agent.probes.traceroute",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
 

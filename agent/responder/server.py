@@ -150,15 +150,18 @@ class Responder:
             return
         try:
             sock.sendall(upgrade.response)
-            self._flow(sock, "download" if upgrade.test == "download" else "upload", upgrade.early)
+            self._flow(sock, upgrade)
         finally:
             with self._running.lock:
                 self._running.flows -= 1
 
-    def _flow(self, sock: socket.socket, test: Test, early: bytes) -> None:
+    def _flow(self, sock: socket.socket, upgrade: Upgrade) -> None:
+        test: Test = "download" if upgrade.test == "download" else "upload"
         endpoints = (_endpoint(sock.getpeername()), _endpoint(sock.getsockname()))
         store = self._store if test == "download" else None
-        flow = Flow(sock, side="server", test=test, store=store, early=early)
+        flow = Flow(sock, side="server", test=test, store=store, early=upgrade.early)
+        if test == "download" and upgrade.pace_bps is not None:
+            flow.pace(upgrade.pace_bps)
         engine = Engine([flow], self._clock, endpoints)
         try:
             self._run(engine, test, endpoints[0])

@@ -4,6 +4,7 @@ Neither waits nor decides when to stop: :mod:`agent.throughput.engine` calls it 
 is ready and at every tick.
 """
 
+import contextlib
 import errno
 import fcntl
 import socket
@@ -43,6 +44,9 @@ _PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
 _MOST_PONGS: Final = 4
 """Waiting to go out; further pings stay unanswered (RFC 6455 section 5.5.3 allows that)."""
 _TCP_NOTSENT_LOWAT: Final = 25
+_SO_MAX_PACING_RATE: Final = 47
+_SLOWEST_PACE_BYTES: Final = 1_000
+"""A second; slower would only hold a thread of the responder."""
 _TRASH: Final = memoryview(bytearray(_CHUNK_BYTES))
 """Never written to with MSG_TRUNC; shared by all flows."""
 
@@ -210,6 +214,17 @@ class Flow:
             self._queue(Opcode.CLOSE, _PROTOCOL_ERROR if violated else _NORMAL_CLOSURE)
             self._stopping = True
             self.tune(0)  # what is still to come is small
+
+    def pace(self, rate_bps: int) -> None:
+        """Let the kernel send no faster than this (socket(7), SO_MAX_PACING_RATE).
+
+        With CUBIC where it may be chosen: BBR takes the pace for the path's rate and then
+        sends less for a while, to drain a queue that is not there.
+        """
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        size = max(_SLOWEST_PACE_BYTES, rate_bps // 8)
+        self.sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("=Q", size))
 
     def tune(self, rate_bytes_per_second: float) -> None:
         """Wake a receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT).

@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import parse_qs
 
 import h11
 
@@ -22,6 +23,8 @@ REFUSAL_HEADER: Final = "Hakaru-Refusal"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MAX_HEAD_BYTES: Final = 16_384
 _QUERY_LIMIT_BYTES: Final = 4_096
+PACE_FIELD: Final = "pace_bps"
+"""Query field of a download: send at most this many bits per second on this flow."""
 _NEVER_OURS: Final = (200, 407, 511)
 """A page, a proxy that wants a password, a network that wants a login (RFC 6585 section 6)."""
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -147,6 +150,15 @@ class Upgrade:
     query: str
     response: bytes
     early: bytes
+
+    @property
+    def pace_bps(self) -> int | None:
+        """Rate the client asks a download to be paced at; None: as fast as it goes.
+
+        What cannot be read is ignored, as the ndt7 specification says of unknown metadata.
+        """
+        text = parse_qs(self.query).get(PACE_FIELD, [""])[0]
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 class Rejected(Exception):
