@@ -14,7 +14,7 @@ class Clock(Protocol):
         ...
 
     def monotonic_seconds(self) -> float:
-        """Seconds since some moment of this boot. Never steps."""
+        """Seconds since some moment of this boot, suspended time included. Never steps."""
         ...
 
     def boot_id(self) -> str:
@@ -33,8 +33,11 @@ class SystemClock:
         return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - the one place
 
     def monotonic_seconds(self) -> float:
-        """CLOCK_MONOTONIC, in seconds."""
-        return time.monotonic()  # noqa: TID251 - the one place
+        """CLOCK_BOOTTIME, in seconds: monotonic, and goes on during suspend (clock_gettime(2)).
+
+        So a moment of this boot can be placed on the calendar later, over a suspend too.
+        """
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def boot_id(self) -> str:
         """The kernel's random boot id."""

@@ -4,29 +4,33 @@ A file that is wrong is refused as a whole, with every mistake at once: file, ke
 what is allowed, and the nearest known name. Defaults and units stand in the dataclasses here.
 """
 
-import difflib
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent import config_checks as checks
+from agent.budget import Budget
+from agent.config_table import Reader, Table
+from agent.planned import CHILD_SECONDS, Planned, bound_of, calibrated
 from agent.probes import REGISTRY
 from agent.probes.options import OptionRefused, resolve
 from agent.push import PushSettings
-from agent.schedule import DAY_SECONDS, Window
 from agent.spool import DEFAULT_CAP_BYTES, MIN_CAP_BYTES
+from agent.timetable import DAY_SECONDS, Blackout, Closed, Timetable, Window
 from wire.measurement import Json
 from wire.messages import MAX_BATCH_RECORDS
+
+__all__ = ["Config", "ConfigRefused", "LineSettings", "Planned", "load", "parse"]
 
 DEFAULT_ZONE: Final = "Asia/Tokyo"
 MIN_RUN_SECONDS: Final = 10
 """Least time a window must have for each of its runs."""
 MAX_FILE_BYTES: Final = 1024 * 1024
-T = TypeVar("T")
 
 
 class ConfigRefused(Exception):
@@ -34,19 +38,19 @@ class ConfigRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One thing to measure, and when."""
+class LineSettings:
+    """The line of the school, and when it is too busy for a heavy test."""
 
-    probe: str
-    target: str
-    segment: str | None = None
-    options: Mapping[str, Json] = field(default_factory=dict)
-    deadline_seconds: float = 60.0
-    """The measurement is ended after this time."""
-    windows: tuple[Window, ...] = ()
+    wan_interface: str | None = None
+    """Interface of this machine that all traffic of the school crosses. None: not known, so no
+    test is put off."""
+    busy_above_bps: float = 20e6
+    """Traffic of others, the larger direction, above which a heavy test is put off."""
+    busy_retries: int = 3
+    """How often a test is put off within its window."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What ``agent.toml`` says."""
 
@@ -56,6 +60,22 @@ class Config:
     cap_bytes: int = DEFAULT_CAP_BYTES
     """Most bytes the spool may take on the disk."""
     push: PushSettings = field(default_factory=PushSettings)
+    budget: Budget = field(default_factory=Budget)
+    line: LineSettings = field(default_factory=LineSettings)
+    ntp_server: str | None = None
+    """HOST or HOST:PORT of a time server to compare the clock with, beside the collector."""
+    closed: tuple[Closed, ...] = ()
+    blackouts: tuple[Blackout, ...] = ()
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """The tests as the plan sees them."""
+        return Timetable(
+            tasks=tuple(planned.task() for planned in self.tests),
+            zone=self.zone,
+            closed=self.closed,
+            blackouts=self.blackouts,
+        )
 
 
 def load(path: Path) -> Config:
@@ -76,123 +96,156 @@ def load(path: Path) -> Config:
         raise ConfigRefused(f"{path}: not TOML: {error}") from error
     except RecursionError:
         raise ConfigRefused(f"{path}: too deeply nested") from None
+    except ValueError as error:  # a date that does not exist, a number of thousands of digits
+        raise ConfigRefused(f"{path}: not TOML: {error}") from None
     return parse(given, str(path))
+
+
+_TOP_KEYS: Final = (
+    "state_dir",
+    "zone",
+    "spool",
+    "push",
+    "budget",
+    "line",
+    "clock",
+    "closed",
+    "blackouts",
+    "tests",
+)
 
 
 def parse(given: Mapping[str, Any], name: str) -> Config:
     """Check what a TOML file gave. Raises :class:`ConfigRefused` with all mistakes."""
-    reader = _Reader()
-    top = _Table(reader, "", given, ("state_dir", "zone", "spool", "push", "tests"))
+    reader = Reader()
+    top = Table(reader, "", given, _TOP_KEYS)
     spool = top.table("spool", ("cap_bytes",))
-    push = top.table("push", ("interval_seconds", "batch_records", "ca_file", "proxy_url"))
-    usual = PushSettings()
+    clock = top.table("clock", ("ntp_server",))
     config = Config(
         state_dir=top.take("state_dir", None, checks.text),
         zone=top.take("zone", None, checks.zone) or _default_zone(),
         cap_bytes=spool.take("cap_bytes", DEFAULT_CAP_BYTES, checks.whole(MIN_CAP_BYTES, 1 << 40)),
-        push=PushSettings(
-            interval_seconds=push.take(
-                "interval_seconds", usual.interval_seconds, checks.seconds(1, 86_400)
-            ),
-            batch_records=push.take(
-                "batch_records", usual.batch_records, checks.whole(1, MAX_BATCH_RECORDS)
-            ),
-            ca_file=push.take("ca_file", None, checks.file),
-            proxy_url=push.take("proxy_url", None, checks.address),
+        push=_push(
+            top.table("push", ("interval_seconds", "batch_records", "ca_file", "proxy_url"))
         ),
+        budget=_budget(top.table("budget", ("day_bytes", "month_bytes", "fastest_bps"))),
+        line=_line(top.table("line", ("wan_interface", "busy_above_bps", "busy_retries"))),
+        ntp_server=clock.take("ntp_server", None, checks.ntp_server),
+        closed=tuple(_closed(each) for each in top.tables("closed", _CLOSED_KEYS)),
+        blackouts=tuple(_blackout(each) for each in top.tables("blackouts", _BLACKOUT_KEYS)),
         tests=tuple(_test(table) for table in top.tables("tests", _TEST_KEYS)),
     )
     if not config.tests and not reader.mistakes:
         reader.refuse("tests", "nothing", "at least one [[tests]]")
+    if not reader.mistakes:
+        _refuse_small_budget(reader, config)
     if reader.mistakes:
         raise ConfigRefused("\n".join(f"{name}: {mistake}" for mistake in reader.mistakes))
     return config
 
 
-class _Reader:
-    """Gathers mistakes."""
-
-    def __init__(self) -> None:
-        self.mistakes: list[str] = []
-
-    def refuse(self, place: str, found: object, allowed: str) -> None:
-        self.mistakes.append(f"{place}: found {checks.short(found)}, allowed is {allowed}")
-
-
-class _Table:
-    """One TOML table while it is read: each key is taken with a check."""
-
-    def __init__(
-        self, reader: _Reader, place: str, given: Mapping[str, Any], known: Sequence[str]
-    ) -> None:
-        self.reader, self.place, self._given = reader, place, given
-        for key in given:
-            if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                advice = f"; did you mean {close[0]}?" if close else ""
-                allowed = f"one of {' '.join(sorted(known))}{advice}"
-                reader.refuse(self.at(checks.short(key)), "an unknown key", allowed)
-
-    def at(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
-
-    def take(self, key: str, default: T, check: Callable[[object], T]) -> T:
-        if key not in self._given:
-            return default
-        try:
-            return check(self._given[key])
-        except checks.Wrong as wrong:
-            self.reader.refuse(self.at(key), self._given[key], str(wrong))
-            return default
-
-    def need(self, key: str, default: T, check: Callable[[object], T]) -> T:
-        if key not in self._given:
-            self.reader.refuse(self.at(key), "nothing", "to be present")
-        return self.take(key, default, check)
-
-    def table(self, key: str, known: Sequence[str]) -> "_Table":
-        given = self._given.get(key, {})
-        if not isinstance(given, dict):
-            self.reader.refuse(self.at(key), given, f"a table [{self.at(key)}]")
-            given = {}
-        return _Table(self.reader, self.at(key), given, known)
-
-    def tables(self, key: str, known: Sequence[str]) -> list["_Table"]:
-        given = self._given.get(key, [])
-        if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
-            self.reader.refuse(self.at(key), given, "a list of tables")
-            return []
-        return [
-            _Table(self.reader, f"{self.at(key)}[{index}]", item, known)
-            for index, item in enumerate(given)
-        ]
+def _push(table: Table) -> PushSettings:
+    usual = PushSettings()
+    return PushSettings(
+        interval_seconds=table.take(
+            "interval_seconds", usual.interval_seconds, checks.seconds(1, 86_400)
+        ),
+        batch_records=table.take(
+            "batch_records", usual.batch_records, checks.whole(1, MAX_BATCH_RECORDS)
+        ),
+        ca_file=table.take("ca_file", None, checks.file),
+        proxy_url=table.take("proxy_url", None, checks.address),
+    )
 
 
-_TEST_KEYS: Final = ("probe", "target", "segment", "options", "deadline_seconds", "windows")
+def _budget(table: Table) -> Budget:
+    usual = Budget()
+    return Budget(
+        day_bytes=table.take("day_bytes", None, checks.whole(1_000_000, 1 << 50)),
+        month_bytes=table.take("month_bytes", None, checks.whole(1_000_000, 1 << 50)),
+        fastest_bps=table.take("fastest_bps", usual.fastest_bps, checks.number(1e6, 1e12)),
+    )
+
+
+def _line(table: Table) -> LineSettings:
+    usual = LineSettings()
+    return LineSettings(
+        wan_interface=table.take("wan_interface", None, checks.text),
+        busy_above_bps=table.take("busy_above_bps", usual.busy_above_bps, checks.number(1e3, 1e12)),
+        busy_retries=table.take("busy_retries", usual.busy_retries, checks.whole(0, 20)),
+    )
+
+
+_CLOSED_KEYS: Final = ("first", "last", "reason")
+_BLACKOUT_KEYS: Final = (*_CLOSED_KEYS, "from", "to")
+
+
+def _closed(table: Table) -> Closed:
+    first = table.need("first", checks.NO_DATE, checks.date)
+    last = table.take("last", first, checks.date)
+    if last < first:
+        table.reader.refuse(table.at("last"), last.isoformat(), f"{first.isoformat()} or later")
+    return Closed(first=first, last=last, reason=table.take("reason", "", checks.text))
+
+
+def _blackout(table: Table) -> Blackout:
+    days = _closed(table)
+    start = table.take("from", 0, checks.time_of_day)
+    end = table.take("to", DAY_SECONDS, checks.time_of_day)
+    if end <= start:
+        table.reader.refuse(
+            table.at("to"), checks.clock(end), f"a time after from ({checks.clock(start)})"
+        )
+    return Blackout(
+        first=days.first, last=days.last, reason=days.reason, from_seconds=start, to_seconds=end
+    )
+
+
+_TEST_KEYS: Final = (
+    "probe",
+    "target",
+    "segment",
+    "options",
+    "deadline_seconds",
+    "windows",
+    "calibrate",
+    "when_busy",
+)
 _NO_DAYS: Final[frozenset[int]] = frozenset()
 _NO_OPTIONS: Final[dict[str, Json]] = {}
-_WINDOW_KEYS: Final = ("days", "from", "to", "runs")
+_WINDOW_KEYS: Final = ("days", "from", "to", "runs", "on_closed_days")
 
 
-def _test(table: _Table) -> Planned:
+def _test(table: Table) -> Planned:
     probe = table.need("probe", "", checks.probe)
-    windows = [_window(each) for each in table.tables("windows", _WINDOW_KEYS)]
-    return Planned(
+    deadline_seconds = table.take("deadline_seconds", 60.0, checks.seconds(1, 600))
+    planned = Planned(
         probe=probe,
         target=table.need("target", "", lambda value: checks.target(probe, value)),
         segment=table.take("segment", None, checks.segment),
         options=_options(table, probe),
-        deadline_seconds=table.take("deadline_seconds", 60.0, checks.seconds(1, 600)),
-        windows=tuple(window for window in windows if window is not None),
+        deadline_seconds=deadline_seconds,
+        calibrate=table.take("calibrate", "never", checks.one_of("weekly", "never")) == "weekly",
+        when_busy="defer"
+        if table.take("when_busy", "measure", checks.one_of("measure", "defer")) == "defer"
+        else "measure",
     )
+    if planned.calibrate and not (
+        planned.heavy and "seconds" in import_module(REGISTRY[probe]).OPTIONS
+    ):
+        table.reader.refuse(table.at("calibrate"), "weekly", "never: only throughput has a length")
+    each_seconds = deadline_seconds + CHILD_SECONDS if planned.heavy else MIN_RUN_SECONDS
+    windows = [_window(each, each_seconds) for each in table.tables("windows", _WINDOW_KEYS)]
+    return replace(planned, windows=tuple(window for window in windows if window is not None))
 
 
-def _window(table: _Table) -> Window | None:
+def _window(table: Table, each_seconds: float) -> Window | None:
     before = len(table.reader.mistakes)
     days = table.need("days", _NO_DAYS, checks.days)
     start = table.need("from", 0, checks.time_of_day)
     end = table.need("to", 0, checks.time_of_day)
     runs = table.need("runs", 1, checks.whole(1, DAY_SECONDS // MIN_RUN_SECONDS))
+    closed = table.take("on_closed_days", False, checks.flag)
     if len(table.reader.mistakes) > before:
         return None
     if end <= start:
@@ -200,15 +253,15 @@ def _window(table: _Table) -> Window | None:
             table.at("to"), checks.clock(end), f"a time after from ({checks.clock(start)})"
         )
         return None
-    most = (end - start) // MIN_RUN_SECONDS
+    most = int((end - start) // each_seconds)
     if runs > most:
-        allowed = f"at most {most} ({MIN_RUN_SECONDS} s for each run)"
+        allowed = f"at most {most} ({each_seconds:g} s for each run)"
         table.reader.refuse(table.at("runs"), runs, allowed)
         return None
-    return Window(days=days, from_seconds=start, to_seconds=end, runs=runs)
+    return Window(days=days, from_seconds=start, to_seconds=end, runs=runs, on_closed_days=closed)
 
 
-def _options(table: _Table, probe: str) -> Mapping[str, Json]:
+def _options(table: Table, probe: str) -> Mapping[str, Json]:
     given = table.take("options", _NO_OPTIONS, checks.any_table)
     if probe:
         try:
@@ -217,6 +270,26 @@ def _options(table: _Table, probe: str) -> Mapping[str, Json]:
             place = f"{table.at('options')}.{checks.short(error.option)}"
             table.reader.refuse(place, error.found, error.allowed)
     return given
+
+
+def _refuse_small_budget(reader: Reader, config: Config) -> None:
+    """A budget below one run would never let it run."""
+    for number, planned in enumerate(config.tests):
+        if not planned.heavy:
+            continue
+        longest = calibrated(planned) if planned.calibrate else planned
+        needed = bound_of(longest, config.budget.fastest_bps)
+        for key in ("day_bytes", "month_bytes"):
+            limit = getattr(config.budget, key)
+            if limit is not None and limit < needed:
+                reader.refuse(
+                    f"budget.{key}",
+                    limit,
+                    f"at least {needed}, one run of tests[{number}] at fastest_bps "
+                    f"{config.budget.fastest_bps:g}: raise it, shorten options.seconds, or set "
+                    "fastest_bps to what the line can carry at most",
+                )
+                return
 
 
 def _default_zone() -> ZoneInfo:

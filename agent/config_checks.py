@@ -1,5 +1,6 @@
 """What one value of the configuration may be: a check gives it or says what is allowed."""
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Mapping
@@ -10,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from agent.failure import MeasurementFailed
 from agent.identity import TransportRefused, collector_address
 from agent.probes import REGISTRY
-from agent.schedule import WEEKDAYS
 from agent.target import parse_host, parse_host_port
+from agent.timetable import WEEKDAYS
 from wire.codec import PROBE_NAME
 from wire.measurement import Json
 
@@ -96,6 +97,63 @@ def whole(least: int, most: int) -> Callable[[object], int]:
         return value
 
     return check
+
+
+def number(least: float, most: float) -> Callable[[object], float]:
+    """A number in bounds, both included."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Wrong(f"a number from {least:g} to {most:g}")
+        if not least <= value <= most:
+            raise Wrong(f"a number from {least:g} to {most:g}")
+        return float(value)
+
+    return check
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """One of some words."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise Wrong("one of " + " ".join(words))
+        return value
+
+    return check
+
+
+def flag(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Wrong("true or false")
+    return value
+
+
+NO_DATE: Final = dt.date(1970, 1, 1)
+
+
+def date(value: object) -> dt.date:
+    """A day with its year, in quotes or not."""
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass  # a day that no calendar has
+    raise Wrong("a day such as 2026-07-21")
+
+
+def ntp_server(value: object) -> str:
+    """HOST or HOST:PORT."""
+    if not isinstance(value, str):
+        raise Wrong("HOST or HOST:PORT")
+    try:
+        parse_host_port(value, 123)
+    except MeasurementFailed as error:
+        raise Wrong(error.failure.text.partition("allowed is ")[2]) from None
+    return value
 
 
 def seconds(least: float, most: float) -> Callable[[object], float]:

@@ -83,3 +83,20 @@ def _standing_context() -> Fields:
         "machine": platform.machine(),
     }
     return fields
+
+
+def not_tried(
+    name: str, request: Request, failure: Failure, segment: str | None, context: Fields
+) -> Measurement:
+    """Make the result of a measurement that was put off: deferred, with the reason."""
+
+    def refused(_request: Request, _report: Report) -> Findings:
+        raise MeasurementFailed(failure.code, failure.operation, failure.text)
+
+    made = measure(name, refused, request, lambda _progress: None, segment=segment)
+    return replace(
+        made,
+        outcome=Outcome.DEFERRED,
+        duration_seconds=0.0,
+        context={**made.context, **context},
+    )

@@ -7,11 +7,11 @@ import asyncio
 import gzip
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -77,6 +77,14 @@ def new_client(settings: PushSettings) -> httpx.AsyncClient:
     )
 
 
+class Dating(Protocol):
+    """Makes the dates of results final before they are first sent."""
+
+    async def settle(self, records: Mapping[int, bytes]) -> Mapping[int, bytes]:
+        """Give the records whose date changed, or is final from now on, by key."""
+        ...
+
+
 class Pusher:
     """Delivers the spool to one collector."""
 
@@ -98,6 +106,7 @@ class Pusher:
         self._clock = clock
         self._random = random
         self.on_change = on_change
+        self.dating: Dating | None = None
         self._limit = min(settings.batch_records, MAX_BATCH_RECORDS)
         self._most = self._limit
         self._attempt = 0
@@ -123,12 +132,23 @@ class Pusher:
         """Deliver all that waits. Gives None when done, else the verdict that ended it."""
         while batch := await asyncio.to_thread(self._spool.take, self._limit, BATCH_BYTES):
             self._held = 0
-            failure = await self._deliver(batch)
+            failure = await self._deliver(await self._dated(batch))
             if failure is not None:
                 return failure
             if self._held:
                 return Verdict(Action.KEEP, f"{self._held} refused without a name: tried again")
         return None
+
+    async def _dated(self, batch: list[Waiting]) -> list[Waiting]:
+        """Make dates final, durably: what is sent again must be what was sent."""
+        if self.dating is None:
+            return batch
+        changed = await self.dating.settle({waiting.key: waiting.record for waiting in batch})
+        if not changed or not await asyncio.to_thread(self._spool.amend, changed):
+            return batch
+        return [
+            replace(waiting, record=changed.get(waiting.key, waiting.record)) for waiting in batch
+        ]
 
     async def _deliver(self, batch: list[Waiting]) -> Verdict | None:
         verdict = await self._send(batch)

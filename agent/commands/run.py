@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from agent import identity
-from agent.clock import SystemClock
-from agent.config import Config, ConfigRefused, load
+from agent.appliance import APPLIANCE_FILE, Appliance
+from agent.clock import Clock, SystemClock
+from agent.clock_watch import CLOCK_FILE, ClockWatch
+from agent.config import Config, ConfigRefused, LineSettings, load
+from agent.context import Counters, InterfaceCounters
+from agent.failure import MeasurementFailed
 from agent.identity import Identity, TransportRefused
 from agent.push import Pusher, new_client
 from agent.runner import Parts, Runner
@@ -96,6 +100,15 @@ async def _run(
     try:
         async with new_client(config.push) as client:
             pusher = Pusher(spool, who.active, config.push, client, clock, chance)
+            watch = ClockWatch(
+                clock,
+                chance,
+                directory / CLOCK_FILE,
+                client=client,
+                collector=who.active.collector,
+                ntp_server=config.ntp_server,
+            )
+            pusher.dating = watch
             runner = Runner(
                 Parts(
                     config=config,
@@ -106,6 +119,9 @@ async def _run(
                     clock=clock,
                     random=chance,
                     command=command,
+                    watch=watch,
+                    appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
+                    counters=_counters(config.line, clock),
                 )
             )
             pusher.on_change = runner.write_status
@@ -120,6 +136,17 @@ async def _run(
             return 0
     finally:
         spool.close()
+
+
+def _counters(line: LineSettings, clock: Clock) -> Counters | None:
+    """Counters of the line, where the configuration names its interface and it is there."""
+    if line.wan_interface is None:
+        return None
+    try:
+        return InterfaceCounters(line.wan_interface, clock.monotonic_seconds)
+    except MeasurementFailed as error:
+        log.warning("line.%s; no test is put off", error.failure.text)
+        return None
 
 
 def _ended(reason: str | None, spool: Spool) -> int:

@@ -26,6 +26,8 @@ LOG_FRAME_BYTES: Final = PAGE_BYTES + 24
 LOG_BUDGET_BYTES: Final = 32 + (CHECKPOINT_PAGES + TRANSACTION_PAGES) * LOG_FRAME_BYTES
 DELETE_CHUNK: Final = 48
 """Results deleted in one transaction: each touches a few pages."""
+AMEND_CHUNK: Final = 8
+"""Results rewritten in one transaction."""
 MIN_CAP_BYTES: Final = 4 * 1024 * 1024
 DEFAULT_CAP_BYTES: Final = 64 * 1024 * 1024
 SLACK_PAGES: Final = 16

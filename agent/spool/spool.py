@@ -98,6 +98,13 @@ class Spool:
             return True
         return False
 
+    def amend(self, records: Mapping[int, bytes]) -> bool:
+        """Replace waiting results. False when the disk did not let us; then they are as before."""
+        with self._lock, suppress(SpoolError):
+            self._try(lambda opened: opened.amend(records))
+            return True
+        return False
+
     def counts(self) -> Counts:
         """Say what stands in the spool, with losses not written down yet."""
         with self._lock:

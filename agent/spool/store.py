@@ -210,6 +210,22 @@ class Store(SpoolFile):
         for key, reason in refused.items():
             self._refuse(key, reason)
 
+    def amend(self, records: Mapping[int, bytes]) -> None:
+        """Replace waiting results by what their dates became. Before they are first sent only."""
+        items = list(records.items())
+        for start in range(0, len(items), layout.AMEND_CHUNK):
+            with self.transaction():
+                for key, record in items[start : start + layout.AMEND_CHUNK]:
+                    rows = self.connection.execute(
+                        "SELECT result_id FROM results WHERE key = ?", (key,)
+                    )
+                    for (result_id,) in rows:
+                        assert isinstance(result_id, str)
+                        self.connection.execute(
+                            "UPDATE results SET record = ?, digest = ? WHERE key = ?",
+                            (record, digest(self.head.stream, key, result_id, record), key),
+                        )
+
     def refused(self) -> list[tuple[str, str]]:
         """Result ids in local quarantine with their reasons, oldest first."""
         rows = self.connection.execute("SELECT result_id, reason FROM refused ORDER BY key")

@@ -62,6 +62,7 @@ class Stub:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.got: list[Got] = []
+        self.time_reply = http(404, {"detail": "an older collector"})
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -109,6 +110,9 @@ class Stub:
             if len(body) < length:
                 return
             got = Got(head[0], headers, body)
+            if got.line.startswith("GET /v1/time"):  # asked before the first delivery
+                connection.sendall(self.time_reply)
+                return
             self.got.append(got)
             reply = self.answer(got)
             if reply is not None:

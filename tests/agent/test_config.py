@@ -41,8 +41,8 @@ BAD = [
     (
         "spol = {}" + GOOD,
         (
-            "spol: found an unknown key, allowed is one of push spool state_dir tests zone; "
-            "did you mean spool?"
+            "spol: found an unknown key, allowed is one of blackouts budget clock closed line push "
+            "spool state_dir tests zone; did you mean spool?"
         ),
     ),
     ("state_dir = 7" + GOOD, "state_dir: found 7, allowed is text that is not empty"),

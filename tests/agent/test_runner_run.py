@@ -191,6 +191,8 @@ def scheduled(
 
             def pass_time(*_: object) -> float:
                 nonlocal looks
+                if life.running_count:  # what was started is recorded before time goes on
+                    return 0.0
                 looks += 1
                 clock.forward(30.0)
                 clock.moment += jumps.get(looks, timedelta())

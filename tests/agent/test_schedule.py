@@ -7,11 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.schedule import DAY_SECONDS, Slot, Window, due, plan, seconds_to_next
+from agent.schedule import (
+    DAY_SECONDS,
+    Slot,
+    Task,
+    Timetable,
+    Window,
+    due,
+    seconds_to_next,
+)
+from agent.schedule import plan as plan_day
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = date(2026, 5, 11)
 EVERY_DAY = frozenset(range(7))
+
+
+def plan(day: date, windows: list[list[Window]], seed: str, zone: ZoneInfo) -> tuple[Slot, ...]:
+    """Slots of light tests with these windows."""
+    tasks = tuple(Task(windows=tuple(each)) for each in windows)
+    return plan_day(day, Timetable(tasks=tasks, zone=zone), seed).slots
 
 
 def window(start: int, end: int, runs: int, days: frozenset[int] = EVERY_DAY) -> Window:

@@ -1,0 +1,207 @@
+"""Heavy tests: one at a time, within the byte budget, not on a busy line.
+
+A slot that is not run is a result all the same: deferred, with the reason. While the time of day
+cannot be known (no clock chip, nobody asked yet) no heavy test runs at all: it could be an exam.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import date, datetime
+from random import Random
+from typing import Final, Protocol
+
+from agent.busy import LOOK_SECONDS, busy_bps
+from agent.config import Config, Planned
+from agent.context import Counters
+from agent.failure import MeasurementFailed
+from agent.planned import calibrated
+from agent.ration import Ration
+from agent.schedule import GRACE_SECONDS, Slot, retry
+from wire.failure import Failure, FailureCode, Operation
+from wire.measurement import Fields, Json, Measurement
+
+log: Final = logging.getLogger(__name__)
+
+
+class Around(Protocol):
+    """What heavy tests need of the runner."""
+
+    def now(self) -> datetime:
+        """The time to go by."""
+        ...
+
+    def clock_is_usable(self) -> bool:
+        """False while nobody can know what time of day it is."""
+        ...
+
+    def stopping(self) -> bool:
+        """An end was asked for."""
+        ...
+
+    def miss(self, count: int, why: str) -> None:
+        """Count slots that passed unused."""
+        ...
+
+    def planned_today(self) -> tuple[Slot, ...]:
+        """The slots of the local day."""
+        ...
+
+    async def measure(self, planned: Planned, context: Fields) -> Measurement | None:
+        """Measure in a child and keep the result."""
+        ...
+
+    async def record(self, planned: Planned, failure: Failure, context: Fields) -> None:
+        """Keep the result of a test that was put off."""
+        ...
+
+    async def appliance_context(self, target: str) -> Fields:
+        """What this machine can carry towards a target."""
+        ...
+
+
+class HeavyTests:
+    """Runs the slots of heavy tests."""
+
+    def __init__(
+        self,
+        config: Config,
+        ration: Ration,
+        around: Around,
+        counters: Counters | None,
+        random: Random,
+    ) -> None:
+        self._config = config
+        self.ration = ration
+        self._around = around
+        self._counters = counters
+        self._random = random
+        self._lock = asyncio.Lock()
+        self._ended = asyncio.Event()
+        self._ended.set()
+        self.retries: list[Slot] = []
+        """Slots that were put off, at their new moment."""
+        self.begun_count = 0
+
+    @property
+    def running(self) -> bool:
+        """One is under way."""
+        return not self._ended.is_set()
+
+    async def wait_for_end(self, most_seconds: float) -> None:
+        """Wait until none is under way, or for this long."""
+        try:
+            async with asyncio.timeout(most_seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Be the only heavy thing on this machine."""
+        async with self._lock:
+            with self._under_way():
+                yield
+
+    async def run_slot(self, slot: Slot) -> None:
+        """Run, put off, or record why not. Asked and run under one lock: nobody spends between."""
+        async with self._lock:
+            if self._around.stopping():
+                return
+            late_seconds = (self._around.now() - slot.at).total_seconds()
+            if abs(late_seconds) > GRACE_SECONDS:
+                self._around.miss(1, "another heavy test took its time, or the clock was set")
+                return
+            if not self._around.clock_is_usable():
+                self._around.miss(1, "the time of day is not known: no heavy test")
+                return
+            context = await self._look(slot)
+            if context is not None and not self._around.stopping():
+                await self._run(slot, context)
+
+    async def run_now(self, slot: Slot) -> Measurement | None:
+        """Run without asking; what it takes is booked."""
+        async with self._lock:
+            return await self._run(slot, {})
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._ended.clear()
+        self.begun_count += 1
+        try:
+            yield
+        finally:
+            self._ended.set()
+
+    async def _run(self, slot: Slot, context: Fields) -> Measurement | None:
+        planned = self._config.tests[slot.test]
+        if slot.calibration:
+            planned = calibrated(planned)
+        with self._under_way():
+            if not self._book(slot, None):
+                return None
+            whole: dict[str, Json] = {**context}
+            whole |= await self._around.appliance_context(planned.target)
+            whole |= {"calibration": True} if slot.calibration else {}
+            result = await self._around.measure(planned, whole)
+            if result is not None:
+                self._book(slot, result)
+            return result
+
+    def _book(self, slot: Slot, result: Measurement | None) -> bool:
+        try:
+            if result is None:
+                self.ration.reserve(slot, self._day())
+            else:
+                self.ration.settle(slot, result)
+        except OSError as error:
+            self._around.miss(1, f"the budget cannot be written down: {error.strerror}")
+            return False
+        return True
+
+    def _day(self) -> date:
+        return self._around.now().astimezone(self._config.zone).date()
+
+    async def _look(self, slot: Slot) -> Fields | None:
+        """Ask budget and line; None: not now. What was seen becomes context."""
+        planned = self._config.tests[slot.test]
+        why = self.ration.refusal(slot, self._day(), self._around.planned_today())
+        if why:
+            failure = Failure(FailureCode.BUDGET_SPENT, Operation.PREPARE, why)
+            await self._around.record(planned, failure, {})
+            return None
+        rate = await self._rate_bps()
+        if rate is None:
+            return {}
+        seen: dict[str, Json] = {"line_before_bps": rate, "put_off_count": slot.attempt}
+        if rate <= self._config.line.busy_above_bps:
+            return seen
+        if slot.attempt < self._config.line.busy_retries:
+            later = retry(
+                slot,
+                self._around.now(),
+                (*self._around.planned_today(), *self.retries),
+                self._config.timetable,
+                self._random,
+            )
+            if later is not None:
+                self.retries.append(later)
+                return None
+        if planned.when_busy == "defer":
+            text = f"others use {rate / 1e6:.1f} Mbit/s; put off {slot.attempt} times before"
+            failure = Failure(FailureCode.LINE_BUSY, Operation.PREPARE, text)
+            await self._around.record(planned, failure, seen)
+            return None
+        return seen
+
+    async def _rate_bps(self) -> float | None:
+        if self._counters is None:
+            return None
+        try:
+            before = self._counters.read()
+            await asyncio.sleep(LOOK_SECONDS)
+            return busy_bps(before, self._counters.read())
+        except (OSError, MeasurementFailed) as error:
+            log.warning("counters of the line: %s", error)
+            return None

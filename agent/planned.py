@@ -1,0 +1,72 @@
+"""One thing to measure, as the configuration gives it, and what follows from it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Final, Literal
+
+from agent.budget import bound_bytes
+from agent.probes import REGISTRY
+from agent.spool.layout import HEAVY_PROBES
+from agent.timetable import Task, Window
+from wire.measurement import Json
+
+CALIBRATION_SECONDS: Final = 10
+"""Full length of a test in each direction."""
+CHILD_SECONDS: Final = 10.0
+"""On top of the deadline: starting, ending, writing down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One thing to measure, and when."""
+
+    probe: str
+    target: str
+    segment: str | None = None
+    options: Mapping[str, Json] = field(default_factory=dict)
+    deadline_seconds: float = 60.0
+    """The measurement is ended after this time."""
+    windows: tuple[Window, ...] = ()
+    calibrate: bool = False
+    """One run of each ISO week is full length (heavy tests)."""
+    when_busy: Literal["measure", "defer"] = "measure"
+    """What becomes of a heavy test that met a busy line at each try."""
+
+    @property
+    def heavy(self) -> bool:
+        """Loads the line: never two at once, within the byte budget."""
+        return self.probe in HEAVY_PROBES
+
+    def task(self) -> Task:
+        """The test as the plan sees it."""
+        return Task(
+            windows=self.windows,
+            heavy=self.heavy,
+            length_seconds=self.deadline_seconds + CHILD_SECONDS,
+            calibrate=self.calibrate,
+        )
+
+
+def calibrated(planned: Planned) -> Planned:
+    """The same test at full length."""
+    return replace(planned, options={**planned.options, "seconds": CALIBRATION_SECONDS})
+
+
+def cost_key(planned: Planned) -> str:
+    """Name of a test in the ledger: the same options cost alike."""
+    options = json.dumps(dict(planned.options), sort_keys=True, ensure_ascii=False)
+    return f"{planned.probe} {planned.target} {options}"
+
+
+def bound_of(planned: Planned, fastest_bps: float) -> int:
+    """Most bytes that a run of ``planned`` can take on a line of ``fastest_bps``."""
+    options = import_module(REGISTRY[planned.probe]).OPTIONS
+    whole: dict[str, Json] = {name: option.default for name, option in options.items()}
+    whole |= planned.options
+    seconds = whole.get("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        seconds = planned.deadline_seconds
+    one_way = whole.get("direction") in ("download", "upload")
+    return bound_bytes(seconds, 1 if one_way else 2, fastest_bps)
