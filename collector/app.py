@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from collector import __version__
-from collector.api import description, enrol, operations, questions
+from collector.api import description, enrol, operations, questions, time
 from collector.api.context import Context
 from collector.api.headers import BodyLimit, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
@@ -75,7 +75,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
-    for module in (enrol, questions, operations):
+    for module in (enrol, questions, operations, time):
         app.include_router(module.router(context))
     pages = PageSources(
         store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown
