@@ -21,6 +21,7 @@ from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.estimator import Sample
 from agent.throughput.flow import Test
 from agent.throughput.stop import LONGEST_SECONDS, converged
+from agent.throughput.why import limited_by, queue_seconds, signs
 from wire.measurement import Json
 
 OPTIONS: Final[Mapping[str, Option]] = {
@@ -190,6 +191,10 @@ def direction_values(found: DirectionResult) -> dict[str, Json]:
         "retransmit_ratio": found.retransmit_ratio,
         "rwnd_limited_ratio": found.rwnd_limited_ratio,
         "sndbuf_limited_ratio": found.sndbuf_limited_ratio,
+        "cpu_ratio": found.cpu_ratio,
+        "queue_seconds": queue_seconds(found.facts),
+        "limited_by": limited_by(found.facts),
+        "full_path_signs": " ".join(signs(found.facts)) or None,
     }
     return {f"{found.test}_{name}": value for name, value in named.items() if value is not None}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import process_time
 from typing import Final
 
 from agent.clock import Clock
@@ -13,6 +14,7 @@ from agent.throughput.flow import Flow, Test
 from agent.throughput.framing import ProtocolViolation
 from agent.throughput.payload import FrameStore
 from agent.throughput.tcp_info import TcpInfo
+from agent.throughput.why import Facts
 from wire.failure import FailureCode, Operation
 
 _LATE_ENOUGH_RATIO: Final = 0.8
@@ -47,6 +49,20 @@ class DirectionResult:
     retransmit_ratio: float | None
     rwnd_limited_ratio: float | None
     sndbuf_limited_ratio: float | None
+    cpu_ratio: float
+    """Processor time of this process over the time of the test."""
+
+    @property
+    def facts(self) -> Facts:
+        """What it says of the limit of the rate."""
+        return Facts(
+            rwnd_limited_ratio=self.rwnd_limited_ratio,
+            sndbuf_limited_ratio=self.sndbuf_limited_ratio,
+            cpu_ratio=self.cpu_ratio,
+            min_rtt_seconds=self.min_rtt_seconds,
+            loaded_rtt_seconds=self.rtt_seconds,
+            retransmit_ratio=self.retransmit_ratio,
+        )
 
 
 def measure_direction(
@@ -70,11 +86,13 @@ def measure_direction(
     engine = Engine(opened, clock)
     try:
         payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
+        before = process_time()
         samples = _run(engine, seconds, payload, Operation(test))
+        busy = process_time() - before
         found = _estimate(test, samples, payload)
         own = [flow.tcp_info() for flow in opened]
         engine.finish()  # brings the far end's last word on what it counted
-        return _result(test, target, found, samples, own, opened)
+        return _result(test, target, found, samples, own, opened, busy)
     finally:
         engine.close()
 
@@ -147,6 +165,7 @@ def _result(
     samples: Sequence[Sample],
     own: Sequence[TcpInfo | None],
     flows: Sequence[Flow],
+    cpu_seconds: float,
 ) -> DirectionResult:
     reports = [flow.peer_report for flow in flows if flow.peer_report is not None]
     senders = own if test == "upload" else [report.tcp for report in reports]
@@ -174,6 +193,7 @@ def _result(
         retransmit_ratio=_ratio(column("bytes_retrans"), column("bytes_sent")),
         rwnd_limited_ratio=_ratio(column("rwnd_limited_microseconds"), busy),
         sndbuf_limited_ratio=_ratio(column("sndbuf_limited_microseconds"), busy),
+        cpu_ratio=min(1.0, cpu_seconds / (samples[-1].at_seconds - samples[0].at_seconds)),
     )
 
 
