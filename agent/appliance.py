@@ -9,6 +9,7 @@ import json
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -39,6 +40,7 @@ RESPONDER_COMMAND: Final = (
     "127.0.0.1:0",
     "--open",
 )
+_LISTENS: Final = re.compile(rb"ndt7 on 127\.0\.0\.1 port ([0-9]+)")
 CEILING_FLOWS: Final = 4
 CEILING_SECONDS: Final = 1.0
 CEILING_DEADLINE_SECONDS: Final = 10.0
@@ -142,8 +144,8 @@ def _responder(command: Sequence[str]) -> Iterator[str | None]:
     guard.start()
     try:
         assert process.stderr is not None
-        said = process.stderr.readline().decode("ascii", "replace").split()
-        yield f"127.0.0.1:{said[6].rstrip(',')}" if said[:2] == ["responder:", "ndt7"] else None
+        said = _LISTENS.search(process.stderr.readline())
+        yield None if said is None else f"127.0.0.1:{said[1].decode('ascii')}"
     finally:
         guard.cancel()
         process.kill()

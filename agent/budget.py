@@ -31,6 +31,8 @@ KEPT_DAYS: Final = 70
 """Days in the ledger: a month and the one before."""
 MAX_TESTS: Final = 200
 """Different tests whose costs are remembered."""
+COUNTED: Final = frozenset({"download_bytes", "upload_bytes", "verify_bytes", "bytes"})
+"""Values that say what a test has moved."""
 _BEFORE_DATA: Final = frozenset(
     {
         Operation.PREPARE,
@@ -142,9 +144,7 @@ def bound_bytes(seconds: float, directions: int, fastest_bps: float) -> int:
 def used_bytes(result: Measurement, reserved_bytes: int) -> int:
     """What a test took of the line. What was set aside for it where it ended without saying."""
     counted = [
-        value
-        for name, value in result.values.items()
-        if name in ("download_bytes", "upload_bytes") and isinstance(value, int)
+        value for name, value in result.values.items() if name in COUNTED and isinstance(value, int)
     ]
     whole = round(HEADER_FACTOR * sum(counted))
     if result.outcome is Outcome.OK:

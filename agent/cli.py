@@ -13,7 +13,9 @@ COMMANDS: Final = {
     "enrol": "bind this appliance to a school with a one-time code",
     "run": "measure on schedule, keep results, deliver them",
     "measure": "measure once, now",
+    "schedule": "show what the coming days will measure, and what it will cost",
     "status": "show what waits, what was delivered, what is wrong",
+    "doctor": "say what this appliance can and cannot measure, and what to do about it",
     "responder": "be the far end of throughput measurements",
 }
 

@@ -63,6 +63,8 @@ class ClockWatch:
         self._boot_id = clock.boot_id()
         self._anchors = {} if path is None else read_anchors(path)
         self._checked_at: float | None = None
+        self.collector_trouble: str | None = None
+        """Why the collector gave no time at the last check; None where it did."""
         self._checking = asyncio.Lock()
 
     @property
@@ -135,7 +137,7 @@ class ClockWatch:
                     for answer in await asyncio.gather(self._ask_ntp(), self._ask_collector()):
                         found += answer
             except TimeoutError:
-                log.debug("no time within %g s", CHECK_SECONDS)
+                self.collector_trouble = f"no answer within {CHECK_SECONDS:g} s"
             now = self._checked_at = self._clock.monotonic_seconds()
             self._learn(clock_check.best(found, now), now)
             return self.known
@@ -182,10 +184,12 @@ class ClockWatch:
             try:
                 answer = await self._ask_once(self._client, self._collector)
             except (httpx.HTTPError, OSError) as error:
-                log.debug("time of the collector: %s", type(error).__name__)
+                self.collector_trouble = f"not reached ({type(error).__name__})"
                 break
             if answer is None:
+                self.collector_trouble = "somebody else answers, or a collector without /v1/time"
                 break
+            self.collector_trouble = None
             found.append(answer)
         return found
 

@@ -14,6 +14,10 @@ from wire.measurement import Json
 
 CALIBRATION_SECONDS: Final = 10
 """Full length of a test in each direction."""
+LONGEST_SECONDS: Final[Mapping[str, float]] = {"verify": 10.0}
+"""How long a test runs at most that has no option for it."""
+ONE_WAY: Final = frozenset({"verify", "http_download"})
+"""Probes that only download."""
 CHILD_SECONDS: Final = 10.0
 """On top of the deadline: starting, ending, writing down."""
 
@@ -61,12 +65,24 @@ def cost_key(planned: Planned) -> str:
 
 
 def bound_of(planned: Planned, fastest_bps: float) -> int:
-    """Most bytes that a run of ``planned`` can take on a line of ``fastest_bps``."""
+    """Most bytes that a run of ``planned`` can take on a line of ``fastest_bps``, by its options.
+
+    Where a test may end by itself, it is taken to be as long as it may be.
+    """
     options = import_module(REGISTRY[planned.probe]).OPTIONS
     whole: dict[str, Json] = {name: option.default for name, option in options.items()}
     whole |= planned.options
-    seconds = whole.get("seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        seconds = planned.deadline_seconds
-    one_way = whole.get("direction") in ("download", "upload")
-    return bound_bytes(seconds, 1 if one_way else 2, fastest_bps)
+    if (most := _number(whole.get("max_bytes"))) is not None:
+        return bound_bytes(8.0, 1, most)
+    seconds = _number(whole.get("seconds"))
+    if seconds is None:
+        longest = options["seconds"].maximum if "seconds" in options else None
+        seconds = longest or min(planned.deadline_seconds, LONGEST_SECONDS.get(planned.probe, 1e9))
+    required_mbps = _number(whole.get("required_mbps"))
+    rate = fastest_bps if required_mbps is None else min(fastest_bps, 1.2e6 * required_mbps)
+    one_way = whole.get("direction") in ("download", "upload") or planned.probe in ONE_WAY
+    return bound_bytes(seconds, 1 if one_way else 2, rate)
+
+
+def _number(value: Json) -> float | None:
+    return None if isinstance(value, bool) or not isinstance(value, int | float) else float(value)

@@ -54,7 +54,10 @@ class Worth(IntEnum):
     """The spool's own report of what was lost. Never dropped."""
 
 
-HEAVY_PROBES: Final = frozenset({"throughput"})
+HEAVY_PROBES: Final = frozenset(
+    {"throughput", "verify", "iperf3", "ndt7_public", "ookla", "http_download"}
+)
+"""Those that load the line; the schedule runs them one at a time."""
 CLASS_SHIFT: Final = 48
 MAX_SEQ: Final = (1 << CLASS_SHIFT) - 1
 
