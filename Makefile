@@ -36,18 +36,18 @@ test-wheel: setup ## the wheel without extras, in an empty environment, makes a 
 	scripts/check-wheel
 
 test-lab: setup ## network namespaces, as root
-	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps
 	$(PYTEST) -m lab tests
 
 lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=small; scripts/lab --list)
-	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps
 	.venv/bin/python scripts/lab $(or $(PRESET),small)
 
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
-	scripts/system-packages nodejs npm chromium fonts-noto-cjk
+	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	$(PYTEST) -m browser tests --timeout 300
 

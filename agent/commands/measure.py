@@ -15,7 +15,7 @@ from agent.measure import measure
 from agent.probes import REGISTRY, Progress, Request, load
 from agent.probes.options import Option, OptionRefused, resolve
 from wire.codec import encode
-from wire.failure import Outcome
+from wire.failure import FailureCode, Operation
 from wire.measurement import Json, Measurement
 
 EXAMPLES = {
@@ -26,6 +26,10 @@ EXAMPLES = {
     "dns": "hakaru-agent measure dns --target 192.0.2.53 --names www.example.com",
     "stamp": "hakaru-agent measure stamp --target centre.example:8620 --count 200",
     "https": "hakaru-agent measure https --target https://www.example.com/",
+    "iperf3": "hakaru-agent measure iperf3 --target iperf.example:5201 --seconds 5",
+    "ndt7_public": "hakaru-agent measure ndt7_public --target wss://ndt.example --seconds 5",
+    "ookla": "hakaru-agent measure ookla --target www.speedtest.net --accept-terms ookla",
+    "http_download": "hakaru-agent measure http_download --target https://files.example/100MB.bin",
     "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
 }
 
@@ -103,7 +107,15 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(encode(result).decode() + "\n")
     else:
         sys.stdout.write(describe(result) + "\n")
-    return 0 if result.outcome is Outcome.OK else 1
+    return exit_code(result)
+
+
+def exit_code(result: Measurement) -> int:
+    """0 ok, 1 failed, 2 where what was asked for made no sense (a target that is none)."""
+    if result.failure is None:
+        return 0
+    nonsense = result.failure.code is FailureCode.TARGET_INVALID
+    return 2 if nonsense and result.failure.operation is Operation.PREPARE else 1
 
 
 def _summary(module: str) -> str:

@@ -83,14 +83,14 @@ def measure(
     return Ran(code, decode(out.encode()), time.monotonic() - started)
 
 
-def check(ran: Ran, code: FailureCode, operation: Operation) -> None:
+def check(ran: Ran, code: FailureCode, operation: Operation, exit_code: int = 1) -> None:
     """It failed, is named, took bounded time and invented no rate."""
     assert ran.result.outcome is Outcome.FAILED
     assert ran.result.failure is not None
     found = (ran.result.failure.code, ran.result.failure.operation)
     assert found == (code, operation), ran.result.failure
     assert ran.result.failure.text
-    assert ran.code == 1
+    assert ran.code == exit_code
     assert ran.seconds < BOUND_SECONDS
     assert not [name for name in ran.result.values if name.endswith("_bps")]
 
@@ -313,7 +313,7 @@ def test_the_second_address_is_tried(
     "target", ["127.1:4443", "localhost", "-f", "a b:1", "0x7f000001:1", ";id:1"]
 )
 def test_bad_targets(capsys: pytest.CaptureFixture[str], target: str) -> None:
-    """A target that is not HOST:PORT in its usual spelling is refused before any socket."""
+    """A target that is not HOST:PORT in its usual spelling is a bad argument: exit 2, no socket."""
     started = time.monotonic()
     code = main(["measure", "throughput", f"--target={target}", "--json"])
     out = capsys.readouterr().out
@@ -321,4 +321,5 @@ def test_bad_targets(capsys: pytest.CaptureFixture[str], target: str) -> None:
         Ran(code, decode(out.encode()), time.monotonic() - started),
         FailureCode.TARGET_INVALID,
         Operation.PREPARE,
+        exit_code=2,
     )
