@@ -64,6 +64,10 @@ REGISTRY: Final[Mapping[str, str]] = {
     "dns": "agent.probes.dns",
     "stamp": "agent.probes.stamp",
     "https": "agent.probes.https",
+    "iperf3": "agent.probes.iperf3",
+    "ndt7_public": "agent.probes.ndt7_public",
+    "ookla": "agent.probes.ookla",
+    "http_download": "agent.probes.http_download",
     "traceroute": "agent.probes.traceroute",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
