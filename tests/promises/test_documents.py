@@ -1,5 +1,6 @@
 """What the documents promise exists: commands, options, make targets, links."""
 
+import os
 import re
 import subprocess
 import sys
@@ -61,6 +62,25 @@ def test_the_readmes_name_the_two_commands() -> None:
     for readme in READMES:
         found = {" ".join(words) for words in commands(readme)}
         assert {"make demo", "make test"} <= found
+
+
+def test_the_readme_can_be_followed_at_the_centre(tmp_path: Path) -> None:
+    """Import, baseline and code run as written, from a checkout, and end with a code."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    ran = None
+    for words in commands("README.md"):
+        if words[0] == "hakaru-collector" and words[1] == "school":
+            ran = subprocess.run(
+                [sys.executable, "-m", "collector.cli", *words[1:]],
+                cwd=tmp_path,
+                env={**os.environ, "HAKARU_DATABASE": "sqlite:///city.db"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+    assert ran is not None
+    assert re.fullmatch(r"[A-Z0-9]{4}-[A-Z0-9]{4}", ran.stdout.strip().splitlines()[-1])
 
 
 def test_both_readmes_show_the_same_commands() -> None:
