@@ -20,7 +20,13 @@ from wire.codec import Refused, parse_object
 
 PATH: Final = "/v1/enrol"
 MAX_REPLY_BYTES: Final = 64 * 1024
+MAX_SAID_CHARACTERS: Final = 300
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+DISTRUST_ADVICE: Final = (
+    "its certificate is not trusted here, and nothing was sent. If it is of an authority of your "
+    'own, give that with --ca-file FILE, and put ca_file = "FILE" into [push] of agent.toml too, '
+    "for deliveries; if it is not, somebody may sit in between"
+)
 
 
 class EnrolFailed(Exception):
@@ -95,6 +101,8 @@ def _post(
                     raise EnrolFailed(f"the reply of {collector} is too long to be a collector's")
             return Reply(response.status_code, body, response.headers.get("content-type", ""))
     except httpx.HTTPError as error:
+        if _is_distrust(error):
+            raise EnrolFailed(f"{collector}: {error}; {DISTRUST_ADVICE}") from error
         raise EnrolFailed(
             f"{collector} was not reached or broke off "
             f"({type(error).__name__}: {error}): run the same command again"
@@ -111,19 +119,55 @@ def _school(reply: Reply, agent_id: str) -> tuple[str, str]:
         if message.get("agent_id") != agent_id or not isinstance(school, dict):
             raise EnrolFailed(f"the reply is not about this agent; {describe(reply)}")
         return str(school.get("code", "")), str(school.get("name", ""))
-    advice = {
+    said = _said(reply)
+    if said is not None:
+        raise EnrolFailed(f"{said} ({_advice(reply.status, said=True)}; HTTP {reply.status})")
+    raise EnrolFailed(f"{_advice(reply.status, said=False)} ({describe(reply)})")
+
+
+def _advice(status: int, *, said: bool) -> str:
+    """What to do after a refusal; ``said``: the collector's own words stand before it."""
+    if 300 <= status < 400:
+        return "a redirect is never followed: give the final address of the collector"
+    if status == 426:
+        return (
+            "this collector wants TLS: give its https:// address; in a lab start the collector "
+            "with --insecure-lab"
+        )
+    if status in (401, 403):
+        if said:  # 403 is more than bad codes
+            return "if that is about the code, ask for a new one"
+        return "the code is unknown, used or expired: ask for a new one"
+    return {
         400: "the code or the request was refused",
-        401: "the code is unknown, used or expired: ask for a new one",
-        403: "the code is unknown, used or expired: ask for a new one",
         404: "the code is unknown, or this is not the address of a collector",
         409: "the code was used by another agent: ask for a new one",
         410: "the code has expired: ask for a new one",
         422: "the code or the request was refused",
         429: "too many tries: wait a minute, then run the same command again",
-    }.get(reply.status, "run the same command again later")
-    if 300 <= reply.status < 400:
-        advice = "a redirect is never followed: give the final address of the collector"
-    raise EnrolFailed(f"{advice} ({describe(reply)})")
+    }.get(status, "run the same command again later")
+
+
+def _said(reply: Reply) -> str | None:
+    """The collector's own words, made one printable line; None where it says nothing."""
+    try:
+        message = parse_object(reply.body, "reply")
+    except Refused:
+        return None
+    words = next((message[key] for key in ("detail", "error") if message.get(key)), None)
+    if not isinstance(words, str):
+        return None
+    line = " ".join("".join(char if char.isprintable() else " " for char in words).split())
+    return line[:MAX_SAID_CHARACTERS] or None
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether a certificate that could not be verified is among the causes."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def read_code(given: str, read_line: Callable[[], str]) -> str:

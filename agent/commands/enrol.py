@@ -1,6 +1,7 @@
 """hakaru-agent enrol: bind this appliance to a school with a one-time code."""
 
 import argparse
+import json
 import os
 import secrets
 import sys
@@ -56,4 +57,7 @@ def run(options: argparse.Namespace) -> int:
         f"enrolled for school {active.school_code} {active.school_name}".rstrip()
         + f" as agent {identity.agent_id} (state in {directory})"
     )
+    if options.ca_file is not None:
+        trusted = json.dumps(str(Path(options.ca_file).absolute()), ensure_ascii=False)
+        print(f"deliveries need the same: put ca_file = {trusted} into [push] of agent.toml")
     return 0

@@ -2,11 +2,17 @@
 
 import io
 import json
+import socket
+import ssl
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from agent import cli, identity
 from agent.commands.status import read
@@ -106,6 +112,87 @@ def test_failed_enrolment_says_why_and_leaves_the_former_one_in_force(
     after = identity.load(tmp_path)
     assert after is not None
     assert (after.agent_id, after.active) == (before.agent_id, before.active)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "unsaid"),
+    [
+        (
+            http(403, {"detail": "credentials over plain http: use https"}),
+            "credentials over plain http: use https (",
+            "unknown, used or expired",
+        ),
+        (http(403, {"error": "the code is used"}), "the code is used (", "HTTP 403 "),
+        (http(426, {"detail": "only over TLS"}), "only over TLS (this collector wants TLS", "code"),
+        (http(426, ""), "with --insecure-lab", "the code"),
+        (http(403, {"detail": "a\x1b[2Jb\nc"}), "a [2Jb c (", "\x1b"),
+        (http(403, "<html>blocked"), "unknown, used or expired: ask for a new one (HTTP", "\n"),
+    ],
+    ids=["plain http", "error", "426", "426 bare", "control characters", "block page"],
+)
+def test_the_collectors_own_words_come_first(
+    tmp_path: Path, reply: bytes, said: str, unsaid: str
+) -> None:
+    """What the collector says is the reason; our guess about the code stands only without it."""
+    with Stub(lambda _: reply) as stub, pytest.raises(EnrolFailed) as caught:
+        attempt(tmp_path, stub.url)
+    assert said in str(caught.value)
+    assert unsaid not in str(caught.value)
+
+
+@pytest.fixture
+def tls_port(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A TLS far end that answers 403 to all, and the file of its own authority."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+                connection.settimeout(20)
+                got = b""
+                while b"}" not in got:  # the end of the request
+                    got += connection.recv(65_536)
+                connection.sendall(http(403, '{"detail": "this is the collector"}'))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1], tmp_path / "ca.pem"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(timeout=10)
+
+
+def test_untrusted_certificate_leads_to_ca_file_and_agent_toml(
+    tmp_path: Path, tls_port: tuple[int, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To try again cannot help: the message names the option and the setting that do."""
+    port, ca_file = tls_port
+    asked = ["--collector", f"https://127.0.0.1:{port}", "--code", "K", "--state", str(tmp_path)]
+    assert cli.main(["enrol", *asked]) == 1
+    printed = capsys.readouterr().err
+    assert "--ca-file FILE" in printed
+    assert 'ca_file = "FILE" into [push] of agent.toml' in printed
+    assert "run the same command" not in printed
+    assert cli.main(["enrol", *asked, "--ca-file", str(ca_file)]) == 1
+    assert "this is the collector" in capsys.readouterr().err
+
+
+def test_enrolment_with_ca_file_says_that_deliveries_need_it_too(
+    tmp_path: Path, tls_port: tuple[int, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line for agent.toml, ready to copy."""
+    with Stub(grant) as stub:
+        asked = ["--collector", stub.url, "--code", "K", "--state", str(tmp_path)]
+        assert cli.main(["enrol", *asked, "--ca-file", str(tls_port[1])]) == 0
+    assert f'ca_file = "{tls_port[1]}" into [push]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
