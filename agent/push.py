@@ -123,13 +123,19 @@ class Pusher:
         """
         pause = self._random.uniform(0.0, min(10.0, self._settings.interval_seconds))
         while not await _set_within(stop, pause):
-            failure = await self.drain()
+            failure = await self._drain()
             pause = self._pause_after(failure)
             if failure is not None:
                 self._note_failure(failure, pause)
 
     async def drain(self) -> Verdict | None:
-        """Deliver all that waits. Gives None when done, else the verdict that ended it."""
+        """Deliver all that waits, once. Gives None when done, else the verdict that ended it."""
+        failure = await self._drain()
+        if failure is not None:
+            self._note_failure(failure, None)
+        return failure
+
+    async def _drain(self) -> Verdict | None:
         while batch := await asyncio.to_thread(self._spool.take, self._limit, BATCH_BYTES):
             self._held = 0
             failure = await self._deliver(await self._dated(batch))
@@ -257,18 +263,18 @@ class Pusher:
         self._attempt += 1
         return pause
 
-    def _note_failure(self, failure: Verdict, pause_seconds: float) -> None:
+    def _note_failure(self, failure: Verdict, pause_seconds: float | None) -> None:
+        """Tell of a failure; ``pause_seconds`` None: nothing tries again by itself."""
         state = _STATES[failure.action]
-        log.warning(
-            "not delivered (%s): %s; next try in %.0f s", state, failure.detail, pause_seconds
-        )
+        again = "" if pause_seconds is None else f"; next try in {pause_seconds:.0f} s"
+        log.warning("not delivered (%s): %s%s", state, failure.detail, again)
         now = self._clock.now()
         self.delivery = replace(
             self.delivery,
             state=state,
             detail=failure.detail,
             last_failure_at=now,
-            retry_at=now + timedelta(seconds=pause_seconds),
+            retry_at=None if pause_seconds is None else now + timedelta(seconds=pause_seconds),
         )
         self.on_change()
 

@@ -1,10 +1,15 @@
-"""What ``run`` tells ``status``: one small file, replaced whole whenever something changes."""
+"""What ``run`` tells ``status``: one small file, replaced whole whenever something changes.
 
+The next life of the agent begins with what it says of deliveries, so that a restart forgets none.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
-from agent.delivery import Delivery
+from agent.delivery import Delivery, DeliveryState
 from agent.identity import Identity
 from agent.spool import Spool
 from wire.codec import format_time
@@ -47,6 +52,36 @@ def snapshot(
         },
         "schedule": {"missed_slots_count": missed_slots},
     }
+
+
+def earlier_delivery(path: Path, collector: str) -> Delivery:
+    """How delivery to ``collector`` stood when the file at ``path`` was written.
+
+    A fresh state where there is no such file, it cannot be read, or it speaks of another
+    collector. ``retry_at`` and ``delivered_count`` belong to the former process and start anew.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["collector"] != collector:
+            return Delivery()
+        delivery = told["delivery"]
+        return Delivery(
+            state=DeliveryState(delivery["state"]),
+            detail=str(delivery["detail"]),
+            last_delivery_at=_moment(delivery["last_delivery_at"]),
+            last_failure_at=_moment(delivery["last_failure_at"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Delivery()
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise ValueError("a time without offset")
+    return moment
 
 
 def _time(moment: datetime | None) -> str | None:

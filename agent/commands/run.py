@@ -22,7 +22,15 @@ from agent.identity import Identity, TransportRefused
 from agent.push import Pusher, new_client
 from agent.runner import Parts, Runner
 from agent.spool import Spool
-from agent.state import SPOOL_FILE, StateTrouble, locked, prepare, state_directory
+from agent.state import (
+    SPOOL_FILE,
+    STATUS_FILE,
+    StateTrouble,
+    locked,
+    prepare,
+    state_directory,
+)
+from agent.status import earlier_delivery
 from agent.supervise import CHILD_COMMAND
 from wire.measurement import Measurement
 
@@ -100,6 +108,7 @@ async def _run(
     try:
         async with new_client(config.push) as client:
             pusher = Pusher(spool, who.active, config.push, client, clock, chance)
+            pusher.delivery = earlier_delivery(directory / STATUS_FILE, who.active.collector)
             watch = ClockWatch(
                 clock,
                 chance,

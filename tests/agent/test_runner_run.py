@@ -15,11 +15,13 @@ import pytest
 from agent import cli, runner
 from agent.commands import run as run_command
 from agent.config import Config, Planned
+from agent.delivery import Delivery
 from agent.identity import Enrolment, Identity, save
 from agent.push import Pusher, PushSettings, new_client
 from agent.runner import Parts, Runner
 from agent.schedule import Window
 from agent.state import is_running, locked, prepare, state_directory
+from agent.status import earlier_delivery
 from tests.agent.spooling import FakeClock, measurement, open_spool
 from tests.agent.stub import Collector, Stub, http
 from wire.measurement import Measurement
@@ -86,6 +88,70 @@ def test_once_keeps_what_it_cannot_deliver_and_gives_the_reason(
         enrolled(tmp_path, stub.url)
         assert run_command.live(CONFIG, state, once=True, command=CHILD) == 0
     assert len(collector.stored) == 4
+
+
+def told_delivery(state: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str | None]:
+    """What ``status --json`` says of delivery."""
+    capsys.readouterr()
+    assert cli.main(["status", "--json", "--state", str(state)]) == 0
+    told: dict[str, str | None] = json.loads(capsys.readouterr().out)["delivery"]
+    return told
+
+
+def test_status_tells_of_a_failed_once_and_of_deliveries_before_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each outcome is written, and the next life begins with what the former ones knew."""
+    collector = Collector()
+    good = True
+    with Stub(lambda got: collector(got) if good else http(503, "")) as stub:
+        state = enrolled(tmp_path, stub.url)
+        assert run_command.live(CONFIG, state, once=True, command=CHILD) == 0
+        first = told_delivery(state, capsys)
+        assert first["state"] == "ok"
+        assert first["last_delivery_at"] is not None
+        good = False
+        assert run_command.live(CONFIG, state, once=True, command=CHILD) == 1
+    second = told_delivery(state, capsys)
+    assert second["state"] == "backing_off"
+    assert "503" in str(second["detail"])
+    assert second["last_failure_at"] is not None
+    assert second["retry_at"] is None
+    assert second["last_delivery_at"] == first["last_delivery_at"]
+
+
+def test_deliveries_to_another_collector_and_damaged_files_are_not_recalled(
+    tmp_path: Path,
+) -> None:
+    """What is recalled is of this collector and readable; all else begins fresh."""
+    path = tmp_path / "status.json"
+    good = {
+        "collector": "https://a.example",
+        "delivery": {
+            "state": "ok",
+            "detail": "",
+            "last_delivery_at": "2026-05-11T00:30:00.000000Z",
+            "last_failure_at": None,
+        },
+    }
+    path.write_text(json.dumps(good))
+    recalled = earlier_delivery(path, "https://a.example")
+    assert recalled.last_delivery_at == datetime(2026, 5, 11, 0, 30, tzinfo=UTC)
+    assert recalled.state == "ok"
+    assert earlier_delivery(path, "https://b.example") == Delivery()
+    assert earlier_delivery(tmp_path / "none", "https://a.example") == Delivery()
+    delivery = good["delivery"]
+    assert isinstance(delivery, dict)
+    for damage in (
+        {"state": "splendid"},
+        {"last_delivery_at": 5},
+        {"last_delivery_at": "2026-05-11T00:30:00"},
+    ):
+        path.write_text(json.dumps({**good, "delivery": {**delivery, **damage}}))
+        assert earlier_delivery(path, "https://a.example") == Delivery()
+    for text in ("", "[]", "{}", "\udcff", '{"collector": "https://a.example", "delivery": 1}'):
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        assert earlier_delivery(path, "https://a.example") == Delivery()
 
 
 def test_run_without_enrolment_says_how_to_enrol(
