@@ -100,11 +100,12 @@ def ensure_week(
 ) -> list[Verdict]:
     """Judge and save what a week lacks, so that every school has both verdicts; give the new.
 
-    A verdict against another requirement than today's (pupils or table changed) is judged
-    again. A school without results is UNDETERMINED with its reason.
+    A verdict against another requirement than today's (pupils or table changed), or by another
+    calendar of the school, is judged again. A school without results is UNDETERMINED with its
+    reason.
     """
     saved = store.verdicts(str(week), simulated=simulated)
-    lacking = _lacking(store.schools(), saved, criteria)
+    lacking = _lacking(store.schools(), saved, criteria, calendars)
     verdicts = judge_weeks(
         store, criteria, calendars, [(code, str(week), simulated) for code in lacking]
     )
@@ -214,7 +215,10 @@ def _observations(
 
 
 def _lacking(
-    schools: Iterable[School], saved: Mapping[tuple[str, Figure], Verdict], criteria: Criteria
+    schools: Iterable[School],
+    saved: Mapping[tuple[str, Figure], Verdict],
+    criteria: Criteria,
+    calendars: Calendars,
 ) -> list[str]:
     return [
         school.code
@@ -222,6 +226,7 @@ def _lacking(
         if any(
             (verdict := saved.get((school.code, figure))) is None
             or verdict.requirement != criteria.requirement(school.pupils)
+            or verdict.calendar != calendars.for_school(school.code).fingerprint
             for figure in Figure
         )
     ]
@@ -238,7 +243,7 @@ def _complete(
 ) -> Mapping[tuple[str, Figure], Verdict]:
     """Give saved verdicts of a week, and judge (without saving) those that are lacking."""
     verdicts = dict(store.verdicts(str(week), simulated=simulated))
-    lacking = _lacking(schools, verdicts, criteria)
+    lacking = _lacking(schools, verdicts, criteria, calendars)
     judged = judge_weeks(
         store, criteria, calendars, [(code, str(week), simulated) for code in lacking]
     )

@@ -4,13 +4,15 @@ Times are Japanese. A period holds its start and not its end. What was measured 
 the moment it started.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 
+from holidays import __version__ as holidays_version
 from holidays import country_holidays
 
 from collector.judge.week import JST, Week, fiscal_year, last_complete_week, local
@@ -88,6 +90,15 @@ class Calendar:
     blackout: tuple[DayRange, ...] = ()
     extra_school_days: frozenset[date] = frozenset()
 
+    @property
+    def fingerprint(self) -> str:
+        """Version and a hash of all that decides about days and hours.
+
+        Two calendars with the same fingerprint place every moment alike. The library of national
+        holidays is part of it where it is asked.
+        """
+        return _fingerprint(self)
+
     def why_no_school(self, day: date) -> str | None:
         """Say why ``day`` counts as no school day, for people; None when it is one."""
         for item in self.blackout:
@@ -151,6 +162,18 @@ class Calendars:
     def for_school(self, code: str) -> Calendar:
         """Give the calendar of a school, by its code."""
         return self.by_school.get(code, self.default)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(calendar: Calendar) -> str:
+    content = []
+    for item in fields(calendar):
+        value = getattr(calendar, item.name)
+        content.append(f"{item.name}={sorted(value) if isinstance(value, frozenset) else value!r}")
+    if calendar.national_holidays:
+        content.append(f"holidays={holidays_version}")
+    digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
+    return f"{calendar.version}#{digest[:16]}"
 
 
 @lru_cache(maxsize=64)

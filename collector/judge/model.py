@@ -99,3 +99,5 @@ class Verdict:
     low_bps: float | None
     high_bps: float | None
     simulated: bool
+    calendar: str = ""
+    """Fingerprint of the school's calendar it was judged by."""

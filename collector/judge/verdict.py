@@ -85,6 +85,7 @@ def judge(
             low_bps=None if measured is None else measured.low,
             high_bps=None if measured is None else measured.high,
             simulated=simulated,
+            calendar=calendar.fingerprint,
         )
 
     return verdict(Figure.QUIET, Window.QUIET), verdict(Figure.LESSON, Window.LESSON)

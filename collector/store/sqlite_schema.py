@@ -156,4 +156,10 @@ MIGRATIONS: Final = (
             "CREATE INDEX verdict_by_week ON verdict (week, simulated)",
         ),
     ),
+    Migration(
+        5,
+        "the calendar a verdict was judged by",
+        # verdicts from before have none of today's fingerprints, and are judged again
+        ("ALTER TABLE verdict ADD COLUMN calendar TEXT NOT NULL DEFAULT ''",),
+    ),
 )

@@ -11,7 +11,7 @@ from collector.store.times import to_micros
 
 _COLUMNS: Final = """school_code, week, figure, simulated, status, reasons, pupils, required_bps,
     upper_bps, outside_table, table_version, runs, failed_runs, days, school_days, statistic,
-    median_bps, low_bps, high_bps"""
+    median_bps, low_bps, high_bps, calendar"""
 
 
 def dirty(connection: sqlite3.Connection) -> dict[SchoolWeek, int]:
@@ -42,7 +42,7 @@ def save(
     judged_micros = to_micros(judged_at)
     connection.executemany(
         f"INSERT OR REPLACE INTO verdict ({_COLUMNS}, judged_at) "  # noqa: S608 - constants
-        f"VALUES ({', '.join('?' * 20)})",
+        f"VALUES ({', '.join('?' * 21)})",
         [(*_values(verdict), judged_micros) for verdict in verdicts],
     )
     connection.executemany(
@@ -103,6 +103,7 @@ def _values(one: Verdict) -> tuple[object, ...]:
         one.median_bps,
         one.low_bps,
         one.high_bps,
+        one.calendar,
     )
 
 
@@ -129,4 +130,5 @@ def _verdict(row: tuple[Any, ...]) -> Verdict:
         median_bps=row[16],
         low_bps=row[17],
         high_bps=row[18],
+        calendar=row[19],
     )

@@ -1,7 +1,8 @@
 """From stored results to the counts people see, on a real database."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from collector.compliance import (
     school_view,
     shown_week,
 )
+from collector.judge.calendar import DayRange, Period
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.model import Figure, Reason, Status
@@ -247,6 +249,45 @@ def test_more_pupils_are_judged_against_more(store: Store) -> None:
     made = ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=NOW)
     assert {verdict.school_code for verdict in made} == {"E000"}
     assert ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=NOW) == []
+
+
+def test_another_calendar_judges_the_week_again(store: Store) -> None:
+    """A school whose days change is judged anew, shown and saved; the others are left alone."""
+    send(store, "E000", 120)
+    ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=NOW)
+    assert view(store).city.quiet.met == 1
+    closed = DayRange(first=(2026, 5, 1), last=(2026, 5, 31), reason="改修")
+    own = replace(CALENDARS.default, closed=(*CALENDARS.default.closed, closed))
+    changed = replace(CALENDARS, by_school={"E000": own})
+    shown = city_view(store, CRITERIA, changed, week=WEEK, simulated=False, now=NOW)
+    assert shown.city.quiet.met == 0
+    made = ensure_week(store, CRITERIA, changed, week=WEEK, simulated=False, now=NOW)
+    assert {(one.school_code, one.reasons[0]) for one in made} == {("E000", Reason.NO_SCHOOL_DAYS)}
+    assert ensure_week(store, CRITERIA, changed, week=WEEK, simulated=False, now=NOW) == []
+    again = ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=NOW)
+    assert {one.school_code for one in again} == {"E000"}
+
+
+def test_the_fingerprint_of_a_calendar_holds_every_field() -> None:
+    """Each field alone changes it; the same file read again does not."""
+    default = CALENDARS.default
+    again = load_calendars(resources.default_calendar()).default
+    assert default.fingerprint == again.fingerprint
+    other = {
+        "version": "x",
+        "school_weekdays": frozenset({1}),
+        "national_holidays": not default.national_holidays,
+        "envelope": Period(default.envelope.start, time(18)),
+        "lessons": default.lessons[:-1],
+        "quiet_before": time(7),
+        "quiet_after": time(20),
+        "closed": (),
+        "blackout": (DayRange(first=(None, 1, 1), last=(None, 1, 2), reason="r"),),
+        "extra_school_days": frozenset({date(2026, 5, 16)}),
+    }
+    assert set(other) == {item.name for item in fields(default)}
+    changed = {replace(default, **{name: value}).fingerprint for name, value in other.items()}
+    assert len(changed - {default.fingerprint}) == len(other)
 
 
 def test_unknown_schools_are_passed_over(store: Store) -> None:
