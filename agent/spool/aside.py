@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.spool.account import Account
 from agent.spool.database import Connect, SpoolError, SpoolUnavailable
-from agent.spool.file import SUFFIXES, mark_path, sync_directory
+from agent.spool.file import SUFFIXES, make_private, mark_path, sync_directory
 
 KEPT: Final = 2
 """Damaged spools kept; older ones are deleted. The disk may hold these beside the cap."""
@@ -26,6 +26,7 @@ def set_aside(path: Path, reason: str, connect: Connect) -> Account:
         for suffix in SUFFIXES:
             with suppress(FileNotFoundError):
                 Path(f"{path}{suffix}").rename(f"{target}{suffix}")
+        make_private(target)
         mark_path(path).unlink(missing_ok=True)
         sync_directory(path.parent)
         for old in damaged_files(path)[:-KEPT]:

@@ -24,6 +24,8 @@ from wire.ids import uuid4
 SUFFIXES: Final = ("", "-wal", "-journal", "-shm")
 """Files that belong to one database, by what follows its name."""
 FreeBytes = Callable[[Path], int]
+PRIVATE: Final = 0o600
+"""Mode of all files of a spool. SQLite gives the log the mode of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def make_private(path: Path) -> None:
+    """Close the files of the database at ``path`` to others: earlier releases left them open."""
+    for suffix in SUFFIXES:
+        with suppress(OSError):  # not there; or of a disk that knows no modes
+            Path(f"{path}{suffix}").chmod(PRIVATE)
+
+
 def create(path: Path, agent_id: str, account: Account, random: Random, connect: Connect) -> None:
     """Make an empty spool with a new stream at ``path``. Raises :class:`SpoolError`.
 
@@ -67,6 +76,7 @@ def create(path: Path, agent_id: str, account: Account, random: Random, connect:
     try:
         for suffix in SUFFIXES:
             Path(f"{beside}{suffix}").unlink(missing_ok=True)
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
         connection = connect(beside)
         try:
             for statement in (*layout.PRAGMAS, "BEGIN IMMEDIATE", *layout.SCHEMA):
@@ -94,9 +104,12 @@ def mark_path(path: Path) -> Path:
 def write_mark(path: Path, stream: str, next_seq: int) -> None:
     """Note how far the stream is. Not synced, written after the commit: never ahead of it."""
     text = f"{stream} {next_seq} {digest(stream, next_seq).hex()}\n"
-    with suppress(OSError), mark_path(path).open("r+b" if mark_path(path).exists() else "wb") as f:
-        f.write(text.encode())
-        f.truncate()
+    with suppress(OSError):
+        descriptor = os.open(mark_path(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, PRIVATE)
+            file.write(text.encode())
+            file.truncate()
 
 
 def read_mark(path: Path) -> tuple[str, int] | None:
@@ -126,6 +139,7 @@ class SpoolFile:
         self._free_bytes = free_bytes
         if not path.exists() or path.stat().st_size < 512:
             raise SpoolCorrupt("the file is missing or cut to less than one sector")
+        make_private(path)
         self.connection: Connection = connect(path)
         try:
             self._check(agent_id)

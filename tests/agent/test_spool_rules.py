@@ -1,6 +1,9 @@
 """What the spool promises, checked on the file itself."""
 
 import json
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -40,6 +43,40 @@ def test_accepted_results_come_back_after_reopening(tmp_path: Path) -> None:
     assert [each.seq for each in accepted if each] == list(range(1, 16))
     assert {each.agent_id for each in waiting} == {AGENT}
     assert len({each.stream for each in waiting}) == 1
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """A umask that takes nothing away: modes are then exactly what the program asks for."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(directory: Path) -> dict[str, int]:
+    """Permission bits of all files."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_all_files_of_the_spool_are_their_owners_only(tmp_path: Path) -> None:
+    """Database, log, mark and what is set aside: 0600, also those an earlier release left open."""
+    spool = open_spool(tmp_path)
+    spool.accept(measurement())
+    assert {"spool.db", "spool.db-wal", "spool.db.mark"} <= modes(tmp_path).keys()
+    assert set(modes(tmp_path).values()) == {0o600}
+    spool.close()
+    for path in tmp_path.iterdir():
+        path.chmod(0o644)
+    spool = open_spool(tmp_path, seed=2)
+    spool.accept(measurement())
+    assert set(modes(tmp_path).values()) == {0o600}
+    spool.close()
+    (tmp_path / "spool.db").chmod(0o644)
+    (tmp_path / "spool.db").write_bytes(b"damage")
+    open_spool(tmp_path, seed=3).close()
+    assert any(".damaged-" in name for name in modes(tmp_path))
+    assert set(modes(tmp_path).values()) == {0o600}
 
 
 def test_settled_results_are_gone_and_others_stay(tmp_path: Path) -> None:
