@@ -95,6 +95,12 @@ class SchoolRow:
         """Median quiet capacity less the required speed; negative: it lacks so much."""
         return self.margin_of(Figure.QUIET)
 
+    @property
+    def least_margin_bps(self) -> float | None:
+        """The same against the upper value, where the required speed is an interval."""
+        doubt_bps = self.requirement.upper_bps - self.requirement.required_bps
+        return None if self.margin_bps is None else self.margin_bps - doubt_bps
+
     def verdict(self, figure: Figure) -> Verdict:
         """Give the verdict of one figure."""
         return self.quiet if figure is Figure.QUIET else self.lesson

@@ -55,6 +55,8 @@ class Observation:
 
     started_at: datetime
     ok: bool
+    deferred: bool = False
+    """Put off: neither a result nor a failure."""
     failure_code: str | None = None
     download_bps: float | None = None
     cross_traffic_during_bps: float | None = None

@@ -27,7 +27,8 @@ from collector.judge.week import Week, local
 MIN_QUIET_DAYS: Final = 5
 """Quiet capacity needs results of this many school days, or of all a shorter week has."""
 CEILING_FACTOR: Final = 1.2
-"""An appliance must itself be able to carry this multiple of the required speed."""
+"""An appliance must itself be able to carry this multiple of the required speed (of its upper
+value, where it is an interval)."""
 NOT_TRIED: Final = frozenset({"line_busy", "suppressed", "budget_spent"})
 """Failure codes of tests that were put off: neither results nor failures."""
 
@@ -39,6 +40,8 @@ class _Evidence:
     used: Sequence[Observation]
     failed: Sequence[Observation]
     deferred: int
+    without_download: int
+    """Results that are ok and hold no download speed, such as tests of the upload alone."""
     days: int
     measured: MedianInterval | None
     """Over the figures as measured."""
@@ -101,7 +104,7 @@ def figure_bps(observation: Observation) -> float | None:
 def _sort_out(observations: Sequence[Observation], figure: Figure) -> _Evidence:
     used = [item for item in observations if figure_bps(item) is not None]
     not_ok = [item for item in observations if not item.ok]
-    failed = [item for item in not_ok if item.failure_code not in NOT_TRIED]
+    failed = [item for item in not_ok if not (item.deferred or item.failure_code in NOT_TRIED)]
     values = [value for item in used if (value := figure_bps(item)) is not None]
     measured = median_interval(values)
     limits = [
@@ -113,6 +116,7 @@ def _sort_out(observations: Sequence[Observation], figure: Figure) -> _Evidence:
         used=used,
         failed=failed,
         deferred=len(not_ok) - len(failed),
+        without_download=len(observations) - len(not_ok) - len(used),
         days=len({local(item.started_at).date() for item in used}),
         measured=measured,
         high_bps=None if upper is None else upper.high,
@@ -144,6 +148,8 @@ def _decide(
 def _why_nothing(evidence: _Evidence, school_days: int) -> list[Reason]:
     if school_days == 0:
         return [Reason.NO_SCHOOL_DAYS]
+    if evidence.without_download:
+        return [Reason.TOO_FEW_RESULTS]
     if evidence.failed:
         intercepted = any(item.failure_code == "intercepted" for item in evidence.failed)
         return [Reason.INTERCEPTED, Reason.ALL_FAILED] if intercepted else [Reason.ALL_FAILED]
@@ -161,7 +167,7 @@ def _obstacles(
         obstacles.append(Reason.TOO_FEW_DAYS)
     ceilings = [item.appliance_ceiling_bps for item in evidence.used]
     if any(
-        ceiling is not None and ceiling < CEILING_FACTOR * requirement.required_bps
+        ceiling is not None and ceiling < CEILING_FACTOR * requirement.upper_bps
         for ceiling in ceilings
     ):
         obstacles.append(Reason.APPLIANCE_CEILING)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from collector.judge.calendar import Window
 from collector.judge.model import Requirement
@@ -14,6 +15,8 @@ from collector.pages.results import median_bps
 from collector.views import Point
 
 Column = list[float | None]
+FAILURES: Final = frozenset({"failed", "invalid"})
+"""Outcomes that are failures. A test that was put off is none, nor is one of the upload alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,19 @@ def chart_data(
 ) -> Mapping[str, object]:
     """Give the columns of the chart: times in Unix seconds, speeds in bit/s, None for no point.
 
-    A failed test has a time and no speed: it is drawn as a cross at the foot, never as 0.
+    A failed test has a time and no speed: it is drawn as a cross in a strip of its own, never
+    as 0.
     """
     columns: dict[str, Column] = {"quiet": [], "lesson": [], "other": []}
     failed: list[str | None] = []
-    for point in points:
-        ok = point.outcome == "ok" and point.download_bps is not None
+    drawn = [point for point in points if measured(point) or point.outcome in FAILURES]
+    for point in drawn:
+        ok = measured(point)
         for name, column in columns.items():
             column.append(point.download_bps if ok and _series(point) == name else None)
         failed.append(None if ok else words.either(f"failure.{point.failure_code}", _UNKNOWN))
     return {
-        "x": [round(point.started_at.timestamp()) for point in points],
+        "x": [round(point.started_at.timestamp()) for point in drawn],
         **columns,
         "failed": failed,
         "required": requirement.required_bps,
@@ -54,6 +59,11 @@ def chart_data(
     }
 
 
+def measured(point: Point) -> bool:
+    """Say whether a test came to a download speed."""
+    return point.outcome == "ok" and point.download_bps is not None
+
+
 def by_day(words: Words, points: Sequence[Point]) -> list[Day]:
     """Median of each day and window, newest day first."""
     days: dict[date, list[Point]] = defaultdict(list)
@@ -64,7 +74,7 @@ def by_day(words: Words, points: Sequence[Point]) -> list[Day]:
             fmt.day(words, day),
             _median(words, days[day], Window.QUIET),
             _median(words, days[day], Window.LESSON),
-            str(sum(point.outcome == "failed" for point in days[day])),
+            str(sum(point.outcome in FAILURES for point in days[day])),
         )
         for day in sorted(days, reverse=True)
     ]
@@ -74,14 +84,14 @@ def summary(words: Words, points: Sequence[Point], requirement: Requirement) -> 
     """Say in one sentence what the chart shows; empty where there is nothing."""
     if not points:
         return ""
-    measured = [_series(point) for point in points if point.outcome == "ok"]
+    series = [_series(point) for point in points if measured(point)]
     return words(
         "school.chart_summary",
         start=fmt.day(words, local(points[0].started_at).date()),
         end=fmt.day(words, local(points[-1].started_at).date()),
-        quiet=measured.count("quiet"),
-        lesson=measured.count("lesson"),
-        failed=sum(point.outcome == "failed" for point in points),
+        quiet=series.count("quiet"),
+        lesson=series.count("lesson"),
+        failed=sum(point.outcome in FAILURES for point in points),
         required=fmt.required(words, requirement.required_bps, requirement.upper_bps),
     )
 

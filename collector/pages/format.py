@@ -45,14 +45,28 @@ def required(words: Words, required_bps: float, upper_bps: float) -> str:
 
 def signed_mbps(words: Words, bps: float) -> str:
     """A difference of speeds with its sign and unit."""
-    sign = "+" if bps >= 0 else _MINUS
-    return words("value.mbps", number=sign + mbps_number(abs(bps)))
+    return words("value.mbps", number=_sign(bps) + mbps_number(abs(bps)))
+
+
+def margin(words: Words, least_bps: float, most_bps: float) -> str:
+    """A margin with its sign and unit; both ends where the requirement is an interval."""
+    if least_bps == most_bps:
+        return signed_mbps(words, most_bps)
+    low, high = (_sign(bps) + mbps_number(abs(bps)) for bps in (least_bps, most_bps))
+    return words("value.required_range", low=low, high=high)
+
+
+def margin_percent(words: Words, least: float, most: float) -> str:
+    """The same relative to the required speed, in per cent."""
+    if least == most:
+        return signed_percent(words, most)
+    low, high = (f"{_sign(ratio)}{abs(ratio) * 100:,.0f}" for ratio in (least, most))
+    return words("value.percent_change", number=words("value.range", low=low, high=high))
 
 
 def signed_percent(words: Words, ratio: float) -> str:
     """A relative difference in per cent with its sign."""
-    sign = "+" if ratio >= 0 else _MINUS
-    return words("value.percent_change", number=f"{sign}{abs(ratio) * 100:,.0f}")
+    return words("value.percent_change", number=f"{_sign(ratio)}{abs(ratio) * 100:,.0f}")
 
 
 def percent(part: int, total: int) -> str:
@@ -65,9 +79,13 @@ def milliseconds(words: Words, seconds: float | None) -> str:
     if seconds is None:
         return words("value.not_measured")
     number = seconds * 1000
-    return words(
-        "value.milliseconds", number=f"{number:,.0f}" if number >= 100 else f"{number:.1f}"
-    )
+    if number >= 99.95:
+        text = f"{number:,.0f}"
+    elif number >= 9.995:
+        text = f"{number:.1f}"
+    else:
+        text = f"{number:.2f}" if number >= 0.01 else "< 0.01"
+    return words("value.milliseconds", number=text)
 
 
 def day(words: Words, value: date) -> str:
@@ -118,6 +136,10 @@ def age(words: Words, then: datetime | None, now: datetime) -> str:
     if minutes < 48 * 60:
         return words("age.hours", n=minutes // 60)
     return words("age.days", n=minutes // (24 * 60))
+
+
+def _sign(value: float) -> str:
+    return "+" if value >= 0 else _MINUS
 
 
 def _date(words: Words, key: str, value: date) -> str:

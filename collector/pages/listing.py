@@ -73,7 +73,8 @@ class Line:
 def line(words: Words, row: SchoolRow, now: datetime, url: str) -> Line:
     """Tell one school."""
     school, required_bps = row.school, row.requirement.required_bps
-    margin_bps = row.margin_bps
+    most_bps, least_bps = row.margin_bps, row.least_margin_bps
+    upper_bps = row.requirement.upper_bps
     met = None if row.baseline is None else row.baseline.met
     health = row.agent_health.value
     seen = row.agent_seen_at
@@ -87,13 +88,15 @@ def line(words: Words, row: SchoolRow, now: datetime, url: str) -> Line:
         search=f"{school.name} {school.code}".casefold(),
         pupils=words("value.pupils", number=f"{school.pupils:,}"),
         quiet=row.quiet.status,
-        required=fmt.required(words, required_bps, row.requirement.upper_bps),
+        required=fmt.required(words, required_bps, upper_bps),
         measured=_measured(words, row.quiet),
         interval=fmt.mbps_range(words, row.quiet.low_bps, row.quiet.high_bps),
-        margin=words("site.none") if margin_bps is None else fmt.signed_mbps(words, margin_bps),
+        margin=words("site.none")
+        if most_bps is None or least_bps is None
+        else fmt.margin(words, least_bps, most_bps),
         margin_percent=""
-        if margin_bps is None
-        else fmt.signed_percent(words, margin_bps / required_bps),
+        if most_bps is None or least_bps is None
+        else fmt.margin_percent(words, least_bps / upper_bps, most_bps / required_bps),
         lesson=row.lesson.status,
         lesson_measured=_measured(words, row.lesson),
         age=fmt.age(words, row.newest_result_at, now),
@@ -108,7 +111,7 @@ def line(words: Words, row: SchoolRow, now: datetime, url: str) -> Line:
             "verdict": STATUS_ORDER[row.quiet.status],
             "required": required_bps,
             "measured": row.measured_bps,
-            "margin": None if margin_bps is None else margin_bps / required_bps,
+            "margin": None if least_bps is None else least_bps / upper_bps,
             "lesson": STATUS_ORDER[row.lesson.status],
             "age": row.newest_result_age_seconds,
             "agent": HEALTH_ORDER[health],

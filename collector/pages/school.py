@@ -8,7 +8,7 @@ from collector.compliance import school_view
 from collector.judge.calendar import Window
 from collector.judge.model import Figure, Verdict
 from collector.pages import format as fmt
-from collector.pages.chart import Day, by_day, chart_data, summary
+from collector.pages.chart import Day, by_day, chart_data, measured, summary
 from collector.pages.city import week_label
 from collector.pages.i18n import Words
 from collector.pages.results import ResultLine, result_line
@@ -92,7 +92,7 @@ def school_page(
         verdicts=[_verdict(words, view.row.verdict(figure)) for figure in Figure],
         chart=chart_data(words, view.points, requirement),
         chart_has_other=any(
-            point.outcome == "ok" and point.window not in (Window.QUIET, Window.LESSON)
+            measured(point) and point.window not in (Window.QUIET, Window.LESSON)
             for point in view.points
         ),
         chart_summary=summary(words, view.points, requirement),

@@ -149,7 +149,10 @@ class Store(Protocol):
     def latest_results(
         self, school_code: str, *, limit: int, failures_only: bool = False
     ) -> Sequence[StoredResult]:
-        """The newest results of a school, by start, newest first."""
+        """The newest results of a school, by start, newest first.
+
+        Failures are those that were tried and came to no usable value (failed, invalid).
+        """
         ...
 
     def results_between(

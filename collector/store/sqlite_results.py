@@ -18,7 +18,7 @@ def latest(
     connection: sqlite3.Connection, school_code: str, limit: int, *, failures_only: bool
 ) -> list[StoredResult]:
     """The newest results of a school, newest first."""
-    condition = "AND outcome != 'ok'" if failures_only else ""
+    condition = "AND outcome IN ('failed', 'invalid')" if failures_only else ""
     return _stored(
         connection.execute(
             f"SELECT {_COLUMNS} FROM result WHERE school_code = ? {condition} "  # noqa: S608 - constants
@@ -74,6 +74,7 @@ def observations(
             Observation(
                 started_at=from_micros(started),
                 ok=outcome == "ok",
+                deferred=outcome == "deferred",
                 failure_code=failure,
                 download_bps=download if outcome == "ok" else None,
                 cross_traffic_during_bps=cross,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
@@ -179,6 +180,15 @@ def _text(html: str) -> str:
     return re.sub(r"\s+", " ", " ".join(parts))
 
 
+def _chart(html: str) -> dict[str, Any]:
+    raw = re.search(
+        r'<script type="application/json" id="chart-data">(.*?)</script>', html, re.DOTALL
+    )
+    assert raw is not None
+    found: dict[str, Any] = json.loads(raw[1])
+    return found
+
+
 def _tags(html: str) -> list[tuple[str, dict[str, str | None]]]:
     tags: list[tuple[str, dict[str, str | None]]] = []
 
@@ -260,11 +270,7 @@ def test_the_list_is_sorted_without_javascript(demo: Browser) -> None:
 def test_a_school_shows_chart_history_and_facts(demo: Browser) -> None:
     """Chart data are JSON in the page, failures have no speed, history has both figures."""
     html = demo.get("/schools/E023").text
-    raw = re.search(
-        r'<script type="application/json" id="chart-data">(.*?)</script>', html, re.DOTALL
-    )
-    assert raw is not None
-    chart = json.loads(raw[1])
+    chart = _chart(html)
     assert len(chart["x"]) == len(chart["quiet"]) == len(chart["lesson"]) == len(chart["failed"])
     for at, why in enumerate(chart["failed"]):
         speeds = [chart[name][at] for name in ("quiet", "lesson", "other")]
@@ -378,6 +384,46 @@ def test_a_real_result_in_a_simulated_city_is_shown_apart(store: Store) -> None:
     html = client.get(f"/schools/{schools[0].code}").text
     assert '<span class="tag">実測</span>' in html
     assert "この期間の測定はありません" in html
+
+
+def test_only_failed_and_invalid_tests_are_failures(store: Store) -> None:
+    """Tests put off and tests of the upload alone are none: chart, table, list and verdict."""
+    store.import_schools([_school("E001", "試験校")])
+    agent = _enrol(store, "E001")
+    moments = [moment_of("2026-W23", 0, time(7, minute)) for minute in range(9)]
+    sent = [_measured(agent, at, n, None) for n, at in enumerate(moments, 1)]
+    uploads = [
+        replace(one, outcome=Outcome.OK, failure=None, values={"upload_bps": 4e7})
+        for one in sent[:6]
+    ]
+    busy = Failure(FailureCode.CANCELLED, Operation.PREPARE, "put off")
+    put_off = replace(sent[6], outcome=Outcome.DEFERRED, failure=busy)
+    invalid = replace(sent[7], outcome=Outcome.INVALID)
+    _deliver(store, agent, [*uploads, put_off, invalid, sent[8]])
+    client = _client(store)
+    html = client.get("/schools/E001").text
+    chart = _chart(html)
+    assert [why is not None for why in chart["failed"]] == [True, True]
+    assert "失敗 2 回。" in html
+    answer = client.get("/v1/schools/E001").json()
+    assert {one["outcome"] for one in answer["failures"]} == {"failed", "invalid"}
+    assert len(answer["failures"]) == 2
+    assert answer["quiet"]["reasons"] == ["too_few_results"]
+    assert answer["quiet"]["failed_runs"] == 2
+
+
+def test_the_margin_to_an_interval_shows_both_ends(store: Store) -> None:
+    """213 pupils need 366 to 396: 380 is 14 above and 16 below."""
+    store.import_schools([replace(_school("E001", "試験校"), pupils=213)])
+    agent = _enrol(store, "E001")
+    days = [moment_of("2026-W23", day, at) for day in range(5) for at in (time(7), time(17))]
+    _deliver(store, agent, [_measured(agent, at, n, 3.8e8) for n, at in enumerate(days, 1)])
+    text = _text(_client(store).get("/").text)
+    found = re.search(r"\N{MINUS SIGN}([\d.]+)〜\+([\d.]+) Mbit/s", text)
+    assert found is not None
+    need = CRITERIA.requirement(213)
+    assert float(found[1]) == pytest.approx(need.upper_bps / 1e6 - 380, abs=0.1)
+    assert float(found[2]) == pytest.approx(380 - need.required_bps / 1e6, abs=0.1)
 
 
 def test_a_real_city_has_no_banner(store: Store) -> None:

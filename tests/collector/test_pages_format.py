@@ -48,6 +48,29 @@ def test_a_required_interval_shows_both_ends() -> None:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.00005, "0.05 ms"),
+        (0.000001, "< 0.01 ms"),
+        (0.0012345, "1.23 ms"),
+        (0.0123, "12.3 ms"),
+        (0.1234, "123 ms"),
+    ],
+)
+def test_round_trips_have_three_digits_and_are_never_nought(seconds: float, text: str) -> None:
+    """A measured round trip inside one machine is short, and not 0.0 ms."""
+    assert fmt.milliseconds(EN, seconds) == text
+
+
+def test_a_margin_to_an_interval_has_both_ends() -> None:
+    """Against the upper value it lacks 15, against the lower one 10 are left over."""
+    assert fmt.margin(EN, -15e6, 10e6) == "\N{MINUS SIGN}15.0–+10.0 Mbit/s"
+    assert fmt.margin(EN, 10e6, 10e6) == "+10.0 Mbit/s"
+    assert fmt.margin_percent(EN, -0.04, 0.03) == "\N{MINUS SIGN}4–+3 %"
+    assert fmt.margin_percent(EN, 0.03, 0.03) == "+3 %"
+
+
+@pytest.mark.parametrize(
     ("ago", "text"),
     [
         (timedelta(seconds=-5), "0 min ago"),

@@ -63,6 +63,16 @@ def failed(count: int, code: str = "connect_timeout") -> list[Observation]:
     ]
 
 
+def put_off(count: int) -> list[Observation]:
+    """Tests that were not tried, whatever code says why."""
+    return [replace(item, deferred=True) for item in failed(count, "cancelled")]
+
+
+def uploads(count: int) -> list[Observation]:
+    """Ok results that hold no download speed."""
+    return [replace(item, download_bps=None) for item in quiet(*[1] * count)]
+
+
 def both(
     observations: Sequence[Observation],
     requirement: Requirement = NEED,
@@ -103,6 +113,13 @@ def both(
             [Reason.APPLIANCE_CEILING],
         ),
         (quiet(*[80] * 10, ceiling=120), NEED, Status.NOT_MET, [Reason.UPPER_BOUND_BELOW]),
+        (
+            quiet(*[140] * 10, ceiling=150),
+            WIDE,
+            Status.UNDETERMINED,
+            [Reason.APPLIANCE_CEILING],
+        ),
+        (quiet(*[140] * 10, ceiling=156), WIDE, Status.MET, [Reason.LOWER_BOUND_REACHES]),
         # the criterion as an interval of 100 to 130
         (quiet(*[130] * 10), WIDE, Status.MET, [Reason.LOWER_BOUND_REACHES]),
         (quiet(*[99] * 10), WIDE, Status.NOT_MET, [Reason.UPPER_BOUND_BELOW]),
@@ -120,6 +137,10 @@ def both(
             [Reason.INTERCEPTED, Reason.ALL_FAILED],
         ),
         (failed(8, "line_busy"), NEED, Status.UNDETERMINED, [Reason.ALL_DEFERRED]),
+        (put_off(8), NEED, Status.UNDETERMINED, [Reason.ALL_DEFERRED]),
+        # tests of the upload alone are no failures, and say nothing of the download
+        (uploads(6), NEED, Status.UNDETERMINED, [Reason.TOO_FEW_RESULTS]),
+        (uploads(6) + failed(1), NEED, Status.UNDETERMINED, [Reason.TOO_FEW_RESULTS]),
         (
             quiet(*[120] * 10),
             replace(NEED, outside_table=True),
@@ -223,7 +244,8 @@ def test_an_upload_only_result_is_neither_run_nor_failure() -> None:
     """A result without download speed is left aside."""
     upload = Observation(started_at=MONDAY + timedelta(hours=6), ok=True)
     verdict = both([upload])[0]
-    assert (verdict.runs, verdict.failed_runs, verdict.reasons) == (0, 0, (Reason.NO_RESULTS,))
+    expected = (0, 0, (Reason.TOO_FEW_RESULTS,))
+    assert (verdict.runs, verdict.failed_runs, verdict.reasons) == expected
 
 
 @pytest.mark.parametrize(
