@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from wire.codec import Refused, parse_object
+from wire.codec import Refused, Words, parse_object
 from wire.ids import is_uuid
 from wire.measurement import Json
 
@@ -64,7 +64,7 @@ def decode_acknowledgement(raw: bytes) -> Acknowledgement:
     """Read an acknowledgement. Raises :class:`wire.codec.Refused` for anything else."""
     if len(raw) > MAX_ACKNOWLEDGEMENT_BYTES:
         allowed = f"at most {MAX_ACKNOWLEDGEMENT_BYTES} bytes"
-        raise Refused("acknowledgement", f"{len(raw)} bytes", allowed)
+        raise Refused("acknowledgement", Words(f"{len(raw)} bytes"), allowed)
     message = parse_object(raw, "acknowledgement")
     return Acknowledgement(
         tuple(_uuid("committed", item) for item in _list(message, "committed")),
@@ -75,7 +75,7 @@ def decode_acknowledgement(raw: bytes) -> Acknowledgement:
 def _list(message: dict[str, Json], name: str) -> list[Json]:
     value = message.get(name)
     if not isinstance(value, list):
-        raise Refused(name, "nothing" if value is None else value, "a list")
+        raise Refused(name, Words("nothing") if value is None else value, "a list")
     return value
 
 

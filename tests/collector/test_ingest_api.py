@@ -123,7 +123,7 @@ def test_records_of_others_are_set_apart(serving: Any, make: Any, sender: str) -
     reply = serving.post(encode_batch(_records(make, sender, 1)))
     (quarantined,) = decode_acknowledgement(reply.content).quarantined
     assert quarantined.reason == (
-        f"agent_id: found {sender}, allowed is the sender's own, {serving.agent_id}"
+        f'agent_id: found "{sender}", allowed is the sender\'s own, {serving.agent_id}'
     )
     assert serving.store.counts()["result"] == 0
 

@@ -59,15 +59,15 @@ def test_a_batch_holds_its_records_as_they_were(count: int) -> None:
         ),
         (
             b'{"committed":["all"],"quarantined":[]}',
-            "committed: found all, allowed is a UUID in lower case with hyphens",
+            'committed: found "all", allowed is a UUID in lower case with hyphens',
         ),
         (
             b'{"committed":[],"quarantined":["x"]}',
-            "quarantined: found x, allowed is objects with result_id and reason",
+            'quarantined: found "x", allowed is objects with result_id and reason',
         ),
         (
             b'{"committed":[],"quarantined":[{"result_id":"x","reason":"r"}]}',
-            "quarantined.result_id: found x, allowed is a UUID in lower case with hyphens",
+            'quarantined.result_id: found "x", allowed is a UUID in lower case with hyphens',
         ),
         (
             b" " * (MAX_ACKNOWLEDGEMENT_BYTES + 1),

@@ -46,32 +46,32 @@ REFUSALS = [
         {"schema_version": 2},
         "schema_version: found 2, allowed is 0 and 1: upgrade the collector",
     ),
-    ({"schema_version": "1"}, f"schema_version: found 1, allowed is {WHOLE}"),
+    ({"schema_version": "1"}, f'schema_version: found "1", allowed is {WHOLE}'),
     ({"schema_version": True}, f"schema_version: found true, allowed is {WHOLE}"),
     ({"result_id": ...}, "result_id: found nothing, allowed is to be present"),
     (
         {"result_id": RESULT_ID.upper()},
-        f"result_id: found {RESULT_ID.upper()}, allowed is {UUID_WANTED}",
+        f'result_id: found "{RESULT_ID.upper()}", allowed is {UUID_WANTED}',
     ),
     ({"agent_id": 5}, f"agent_id: found 5, allowed is {UUID_WANTED}"),
-    ({"stream": ""}, f"stream: found , allowed is {UUID_WANTED}"),
+    ({"stream": ""}, f'stream: found "", allowed is {UUID_WANTED}'),
     ({"seq": -1}, f"seq: found -1, allowed is {WHOLE}"),
     ({"seq": 1.0}, f"seq: found 1.0, allowed is {WHOLE}"),
     ({"seq": 1 << 63}, f"seq: found {1 << 63}, allowed is {WHOLE}"),
     (
         {"probe": "Throughput"},
-        "probe: found Throughput, allowed is a name of a-z, 0-9 and _ (up to 32)",
+        'probe: found "Throughput", allowed is a name of a-z, 0-9 and _ (up to 32)',
     ),
-    ({"target": ""}, "target: found , allowed is 1 to 255 printable characters"),
-    ({"target": "a\nb"}, "target: found a?b, allowed is 1 to 255 printable characters"),
+    ({"target": ""}, 'target: found "", allowed is 1 to 255 printable characters'),
+    ({"target": "a\nb"}, 'target: found "a?b", allowed is 1 to 255 printable characters'),
     (
         {"target": "x" * 256},
-        f"target: found {'x' * 57}..., allowed is 1 to 255 printable characters",
+        'target: found "' + "x" * 55 + '...", allowed is 1 to 255 printable characters',
     ),
     (
         {"started_at": "yesterday"},
         (
-            "started_at: found yesterday, allowed is an RFC 3339 time with offset, "
+            'started_at: found "yesterday", allowed is an RFC 3339 time with offset, '
             "such as 2026-05-11T00:30:00.000000Z"
         ),
     ),
@@ -81,11 +81,11 @@ REFUSALS = [
     ),
     (
         {"duration_seconds": "10"},
-        "duration_seconds: found 10, allowed is a finite number of seconds",
+        'duration_seconds: found "10", allowed is a finite number of seconds',
     ),
     (
         {"outcome": "fine"},
-        "outcome: found fine, allowed is one of deferred failed invalid ok",
+        'outcome: found "fine", allowed is one of deferred failed invalid ok',
     ),
     (
         {"outcome": "failed"},
@@ -101,7 +101,7 @@ REFUSALS = [
     ),
     (
         {"failure": "no_reply", "outcome": "failed"},
-        "failure: found no_reply, allowed is an object with code, operation and text",
+        'failure: found "no_reply", allowed is an object with code, operation and text',
     ),
     ({"values": {}}, "values: found nothing, allowed is at least one value where outcome is ok"),
     (
@@ -116,7 +116,7 @@ REFUSALS = [
     (
         {"values": {"download_bps": "412"}},
         (
-            "values.download_bps: found 412, allowed is a finite number of bits per second "
+            'values.download_bps: found "412", allowed is a finite number of bits per second '
             "(decimal: 1 Mbit/s = 1,000,000)"
         ),
     ),
@@ -132,14 +132,14 @@ REFUSALS = [
         {"values": {"Download": 1}},
         "values.Download: found this key, allowed is names of a-z, 0-9 and _",
     ),
-    ({"simulated": "yes"}, "simulated: found yes, allowed is true or false"),
+    ({"simulated": "yes"}, 'simulated: found "yes", allowed is true or false'),
     (
         {"context": {"note": "x" * 4_097}},
-        f"context.note: found {'x' * 57}..., allowed is text of at most 4096 characters",
+        'context.note: found "' + "x" * 55 + '...", allowed is text of at most 4096 characters',
     ),
     (
         {"context": {"note": "a\x00b"}},
-        "context.note: found a?b, allowed is text without NUL and lone surrogates",
+        'context.note: found "a?b", allowed is text without NUL and lone surrogates',
     ),
     (
         {"weather": [[[[[[[[1]]]]]]]]},
@@ -156,6 +156,20 @@ def test_each_mistake_has_its_message(
     with pytest.raises(Refused) as refusal:
         decode(written(**changes))
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("value", [5, 5.0, True, None, [5], {"a": 5}])
+def test_a_value_and_its_text_are_told_apart(written: Written, value: Json) -> None:
+    """Text is in quotes, so whoever sent "5" sees why 5 was wanted; at most 60 characters."""
+    message = []
+    for sent in (value, str(value), str(value) * 100):
+        with pytest.raises(Refused) as refusal:
+            decode(written(probe=sent))
+        message.append(refusal.value.found)
+    assert '"' not in message[0]
+    assert message[1] == f'"{value}"'
+    assert message[2].endswith('..."')
+    assert len(message[2]) == 60
 
 
 def test_an_unknown_failure_code_is_answered_with_the_whole_vocabulary(written: Written) -> None:
