@@ -136,8 +136,12 @@ def city_view(
     week: Week,
     simulated: bool,
     now: datetime,
+    wall: datetime | None = None,
 ) -> CityView:
     """Give the whole city in one week. Reads only.
+
+    Ages count from ``now``. ``wall`` is the wall clock where ``now`` is another moment (that of
+    a simulated city); it decides which weeks have ended.
 
     Every school is in it with both verdicts: one not saved yet is judged here, so that met,
     not met and undetermined always add up to the number of schools.
@@ -155,6 +159,7 @@ def city_view(
         week=week,
         simulated=simulated,
         now=now,
+        wall=wall or now,
     )
 
 

@@ -1,6 +1,7 @@
 """Which verdicts are shown where nobody asks for others: of which week, simulated or measured."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from collector.clock import Clock
@@ -10,6 +11,8 @@ from collector.store.interface import Store
 
 SIMULATED_CITY: Final = "simulated_city"
 """Setting: ``1`` where simulated verdicts are shown."""
+SIMULATED_NOW: Final = "simulated_now"
+"""Setting: the moment at which a simulated city is looked at (RFC 3339); ages count from it."""
 SHOWN_WEEK: Final = "shown_week"
 """Setting: the week shown."""
 
@@ -26,6 +29,12 @@ class Shown:
     def simulated(self) -> bool:
         """Whether simulated verdicts are shown."""
         return self.store.setting(SIMULATED_CITY) == "1"
+
+    def now(self) -> datetime:
+        """Moment that ages count from: now, or the one at which a simulated city is looked at."""
+        if self.simulated() and (moment := self.store.setting(SIMULATED_NOW)):
+            return datetime.fromisoformat(moment)
+        return self.clock.now()
 
     def week(self) -> Week:
         """Week shown: pinned, else the setting, else the last complete one."""

@@ -158,7 +158,7 @@ class SchoolView:
     simulated: bool
     row: SchoolRow
     history: tuple[Verdict, ...]
-    """Saved verdicts of both figures, newest week first."""
+    """Saved verdicts of both figures, newest week first; that of the running week too."""
     points: tuple[Point, ...]
     """Throughput results of the last weeks up to the week shown, oldest first."""
     latest: tuple[StoredResult, ...]

@@ -49,7 +49,9 @@ class Past:
     failures: Sequence[StoredResult]
 
 
-def build_city(sources: Sources, *, week: Week, simulated: bool, now: datetime) -> CityView:
+def build_city(
+    sources: Sources, *, week: Week, simulated: bool, now: datetime, wall: datetime
+) -> CityView:
     """Count the city, its size bands and its regions."""
     agents = _agents_by_school(sources.agents)
     rows = tuple(
@@ -61,7 +63,7 @@ def build_city(sources: Sources, *, week: Week, simulated: bool, now: datetime) 
         week=week,
         start=week.start,
         end=week.end,
-        complete=week.end <= now,
+        complete=week.end <= wall,
         simulated=simulated,
         table_version=sources.criteria.version,
         city=_group("city", rows),

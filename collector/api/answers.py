@@ -1,5 +1,7 @@
 """Views of the city and of a school as answers of the API."""
 
+from datetime import datetime
+
 from collector.api.models import (
     BaselineOut,
     ComplianceOut,
@@ -13,6 +15,7 @@ from collector.api.models import (
 from collector.judge.bands import band_of
 from collector.judge.criteria import Criteria
 from collector.judge.model import Verdict
+from collector.judge.week import Week
 from collector.schools.model import BaselineEntry, School
 from collector.store.interface import StoredResult
 from collector.views import CityView, FigureCount, GroupCount, SchoolView
@@ -41,15 +44,15 @@ def school(one: School, criteria: Criteria, baseline: BaselineEntry | None) -> S
     )
 
 
-def school_detail(view: SchoolView, criteria: Criteria) -> SchoolDetailOut:
-    """Give one school in one week."""
+def school_detail(view: SchoolView, criteria: Criteria, now: datetime) -> SchoolDetailOut:
+    """Give one school in one week; its history holds the weeks that have ended by ``now``."""
     return SchoolDetailOut(
         week=str(view.week),
         simulated=view.simulated,
         school=school(view.row.school, criteria, view.row.baseline),
         quiet=verdict(view.row.quiet),
         lesson=verdict(view.row.lesson),
-        history=[verdict(one) for one in view.history],
+        history=[verdict(one) for one in view.history if Week.parse(one.week).end <= now],
         latest=[result(one) for one in view.latest],
         failures=[result(one) for one in view.failures],
         agent_health=view.row.agent_health.value,
@@ -120,6 +123,7 @@ def result(one: StoredResult) -> ResultOut:
         download_bps=one.download_bps,
         upload_bps=one.upload_bps,
         simulated=one.simulated,
+        clock_suspect=one.clock_suspect,
     )
 
 

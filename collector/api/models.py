@@ -100,6 +100,9 @@ class ResultOut(_Answer):
     download_bps: float | None
     upload_bps: float | None
     simulated: bool
+    clock_suspect: bool = Field(
+        description="Dated more than 400 days before or a day after it arrived: not judged"
+    )
 
 
 class SchoolDetailOut(_Answer):
@@ -110,7 +113,7 @@ class SchoolDetailOut(_Answer):
     school: SchoolOut
     quiet: VerdictOut
     lesson: VerdictOut
-    history: list[VerdictOut]
+    history: list[VerdictOut] = Field(description="Weeks that have ended, newest first")
     latest: list[ResultOut]
     failures: list[ResultOut]
     agent_health: str

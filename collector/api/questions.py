@@ -57,13 +57,13 @@ def router(context: Context) -> APIRouter:
             code,
             week=week_of(week),
             simulated=context.shown.simulated(),
-            now=context.clock.now(),
+            now=context.shown.now(),
         )
         if view is None:
             raise Refusal(
                 404, "no_school", f"there is no school {code[:40]!r}: see GET /v1/schools"
             )
-        return answers.school_detail(view, criteria)
+        return answers.school_detail(view, criteria, context.clock.now())
 
     @routes.get("/v1/compliance")
     def compliance(week: WeekAsked = None) -> ComplianceOut:
@@ -74,7 +74,8 @@ def router(context: Context) -> APIRouter:
             calendars,
             week=week_of(week),
             simulated=context.shown.simulated(),
-            now=context.clock.now(),
+            now=context.shown.now(),
+            wall=context.clock.now(),
         )
         return answers.compliance(view)
 

@@ -22,9 +22,9 @@ from collector.demo.simulator import SEED, SimulatedAgent, moment_of, simulate
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.week import Week
-from collector.pages.sources import CITY_NAME, SIMULATED_NOW
+from collector.pages.sources import CITY_NAME
 from collector.schools.csv_import import parse_baseline, parse_schools
-from collector.shown import SHOWN_WEEK, SIMULATED_CITY
+from collector.shown import SHOWN_WEEK, SIMULATED_CITY, SIMULATED_NOW
 from collector.store.interface import Agent, Batch, Store
 from wire.codec import encode, format_time
 from wire.messages import encode_batch

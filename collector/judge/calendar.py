@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from importlib.metadata import version
 from types import MappingProxyType
 
-from holidays import __version__ as holidays_version
 from holidays import country_holidays
 
 from collector.judge.week import JST, Week, fiscal_year, last_complete_week, local
@@ -171,7 +171,7 @@ def _fingerprint(calendar: Calendar) -> str:
         value = getattr(calendar, item.name)
         content.append(f"{item.name}={sorted(value) if isinstance(value, frozenset) else value!r}")
     if calendar.national_holidays:
-        content.append(f"holidays={holidays_version}")
+        content.append(f"holidays={version('holidays')}")
     digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
     return f"{calendar.version}#{digest[:16]}"
 

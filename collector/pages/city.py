@@ -65,6 +65,8 @@ class CityPage:
     week: str
     """Empty where nothing has been judged yet."""
     weeks: Sequence[tuple[str, str]]
+    running: bool
+    """The week shown has not ended."""
     total: int
     quiet: Tally
     lesson: Tally
@@ -93,6 +95,7 @@ def city_page(
         week=frame.week,
         simulated=frame.simulated,
         now=frame.now,
+        wall=frame.wall,
     )
     week = str(frame.week) if frame.weeks else ""
     query = f"?{urlencode({'week': week})}" if week else ""
@@ -108,7 +111,8 @@ def city_page(
     ]
     return CityPage(
         week=week,
-        weeks=[(code, week_label(words, code)) for code in frame.weeks],
+        weeks=week_choices(words, frame),
+        running=bool(week) and frame.running(week),
         total=view.city.schools,
         quiet=_tally(view.city.quiet),
         lesson=_tally(view.city.lesson),
@@ -130,6 +134,19 @@ def city_page(
         reset_url=f"{root}/{query}#schools",
         rows=listing.choose(lines, wanted),
     )
+
+
+def week_choices(words: Words, frame: Frame) -> list[tuple[str, str]]:
+    """The weeks of the menu; the running one says so."""
+    return [
+        (
+            week,
+            f"{week_label(words, week)} ({words('value.running')})"
+            if frame.running(week)
+            else week_label(words, week),
+        )
+        for week in frame.weeks
+    ]
 
 
 def week_label(words: Words, week: str) -> str:
@@ -156,13 +173,16 @@ def _change(words: Words, difference: int) -> str:
 
 def _trend(sources: PageSources, words: Words, frame: Frame, root: str) -> list[TrendWeek]:
     result = []
-    for week in reversed(frame.weeks[:WEEKS_OF_TREND]):
+    ended = [week for week in frame.weeks if not frame.running(week)]
+    for week in reversed(ended[:WEEKS_OF_TREND]):
         verdicts = sources.store.verdicts(week, simulated=frame.simulated)
         first, _ = fmt.week_days(week)
         result.append(
             TrendWeek(
                 week,
-                fmt.short_day(words, first),
+                fmt.short_day(words, first)
+                if first.year == frame.week.monday.year
+                else fmt.day(words, first),
                 f"{root}/?{urlencode({'week': week})}",
                 _of_verdicts([item for (_, f), item in verdicts.items() if f is Figure.QUIET]),
             )

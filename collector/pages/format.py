@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from collector.judge.week import local as in_japan
+from collector.judge.week import JST
 from collector.pages.i18n import Words
 
 _MONTHS: Final = (
@@ -99,8 +99,11 @@ def short_day(words: Words, value: date) -> str:
 
 
 def moment(words: Words, value: datetime) -> str:
-    """Date and time in Asia/Tokyo."""
-    local = in_japan(value)
+    """Date and time in Asia/Tokyo; at either end of time as it is, in UTC."""
+    try:
+        local = value.astimezone(JST)
+    except OverflowError:
+        local = value
     return words(
         "date.moment",
         year=local.year,

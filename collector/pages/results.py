@@ -17,6 +17,8 @@ class ResultLine:
     time: str
     probe: str
     outcome: str
+    clock_suspect: bool
+    """The time is what the appliance said, and cannot be right."""
     simulated: bool
     download: str
     upload: str
@@ -45,6 +47,7 @@ def result_line(words: Words, result: StoredResult) -> ResultLine:
         time=fmt.moment(words, result.started_at),
         probe=words.either(f"probe.{result.probe}", "probe.other"),
         outcome=result.outcome,
+        clock_suspect=result.clock_suspect,
         simulated=result.simulated,
         download=_speed(words, result, result.download_bps),
         upload=_speed(words, result, result.upload_bps),

@@ -9,7 +9,7 @@ from collector.judge.calendar import Window
 from collector.judge.model import Figure, Verdict
 from collector.pages import format as fmt
 from collector.pages.chart import Day, by_day, chart_data, measured, summary
-from collector.pages.city import week_label
+from collector.pages.city import week_choices
 from collector.pages.i18n import Words
 from collector.pages.results import ResultLine, result_line
 from collector.pages.sources import Frame, PageSources
@@ -43,6 +43,8 @@ class SchoolPage:
     back_url: str
     week: str
     weeks: Sequence[tuple[str, str]]
+    running: bool
+    """The week shown has not ended."""
     required: str
     required_how: str
     required_interval: bool
@@ -85,7 +87,8 @@ def school_page(
         sample=school.sample,
         back_url=f"{root}/{query}",
         week=str(frame.week) if frame.weeks else "",
-        weeks=[(item, week_label(words, item)) for item in frame.weeks],
+        weeks=week_choices(words, frame),
+        running=bool(frame.weeks) and frame.running(str(frame.week)),
         required=required,
         required_how=how,
         required_interval=requirement.upper_bps > requirement.required_bps,
@@ -97,7 +100,9 @@ def school_page(
         ),
         chart_summary=summary(words, view.points, requirement),
         days=by_day(words, view.points),
-        history=[_verdict(words, verdict) for verdict in view.history],
+        history=[
+            _verdict(words, verdict) for verdict in view.history if not frame.running(verdict.week)
+        ],
         results=[
             (
                 words("school.results"),

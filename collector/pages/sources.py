@@ -12,8 +12,6 @@ from collector.pages.i18n import Words
 from collector.shown import Shown
 from collector.store.interface import Store
 
-SIMULATED_NOW: Final = "simulated_now"
-"""Setting: the moment at which a simulated city is looked at (RFC 3339); ages count from it."""
 CITY_NAME: Final = "city_name_{language}"
 """Setting: the city's name in one language."""
 
@@ -36,9 +34,16 @@ class Frame:
     city_name: str
     simulated: bool
     now: datetime
+    """Moment that ages count from."""
+    wall: datetime
+    """The wall clock: decides which weeks have ended."""
     week: Week
     weeks: tuple[str, ...]
-    """Weeks to choose from, newest first."""
+    """Weeks to choose from, newest first; the running one is among them, later ones are not."""
+
+    def running(self, week: str) -> bool:
+        """Say whether a week has not ended yet: what it says is no verdict on it."""
+        return Week.parse(week).end > self.wall
 
 
 class NoSuchWeek(ValueError):
@@ -49,18 +54,18 @@ def frame(sources: PageSources, words: Words, wanted_week: str) -> Frame:
     """Decide what a page shows; raises :class:`NoSuchWeek` for a week without verdicts."""
     store = sources.store
     simulated = sources.shown.simulated()
-    now = sources.clock.now()
-    weeks = tuple(store.judged_weeks(simulated=simulated))
+    wall = sources.clock.now()
+    judged = (Week.parse(label) for label in store.judged_weeks(simulated=simulated))
+    weeks = tuple(str(week) for week in judged if week.start <= wall)
     default = sources.shown.week()
     if wanted_week and wanted_week not in (*weeks, str(default)):
         raise NoSuchWeek(wanted_week)
-    if simulated and (moment := store.setting(SIMULATED_NOW)):
-        now = datetime.fromisoformat(moment)
     return Frame(
         city_name=store.setting(CITY_NAME.format(language=words.language))
         or words("site.default_city"),
         simulated=simulated,
-        now=now,
+        now=sources.shown.now(),
+        wall=wall,
         week=Week.parse(wanted_week) if wanted_week else default,
         weeks=weeks,
     )

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from collector.judge.model import Figure, Observation, Verdict
 from collector.schools.model import BaselineEntry, School
+from collector.store.times import clock_suspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,11 @@ class StoredResult:
     upload_bps: float | None
     simulated: bool
     record: bytes
+
+    @property
+    def clock_suspect(self) -> bool:
+        """Whether it is dated so far from its arrival that its clock was wrong."""
+        return clock_suspect(self.started_at, self.received_at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,8 +155,9 @@ class Store(Protocol):
     def latest_results(
         self, school_code: str, *, limit: int, failures_only: bool = False
     ) -> Sequence[StoredResult]:
-        """The newest results of a school, by start, newest first.
+        """The newest results of a school, newest first.
 
+        By start; one with a suspect clock has its place by arrival.
         Failures are those that were tried and came to no usable value (failed, invalid).
         """
         ...
@@ -158,13 +165,16 @@ class Store(Protocol):
     def results_between(
         self, school_code: str, start: datetime, end: datetime, *, probe: str
     ) -> Sequence[StoredResult]:
-        """Results of one probe with start <= started_at < end, oldest first."""
+        """Results of one probe with start <= started_at < end, oldest first.
+
+        Without those of a suspect clock: when they were measured is not known.
+        """
         ...
 
     def observations_between(
         self, start: datetime, end: datetime, *, simulated: bool, school_code: str | None = None
     ) -> Mapping[str, Sequence[Observation]]:
-        """Throughput observations by school, for judging."""
+        """Throughput observations by school, for judging; none of a suspect clock."""
         ...
 
     def latest_real_result(self, *, probe: str) -> StoredResult | None:

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from collector.store.interface import Batch, NewRow
-from collector.store.times import to_micros, week_of
+from collector.store.times import clock_suspect, to_micros, week_of
 from wire.codec import MAX_RECORD_BYTES
-
-AHEAD_MICROSECONDS: Final = 86_400_000_000
-"""A result dated further ahead of its arrival is stored, but is nobody's newest."""
 
 _RESULT: Final = f"""INSERT INTO result VALUES ({", ".join("?" * 19)})
     ON CONFLICT (agent_id, started_at, result_id) DO NOTHING"""  # noqa: S608 - constants
@@ -42,9 +39,9 @@ def insert_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> 
         for row in batch.rows:
             started = to_micros(row.started_at)
             rows.append(_result(row, started, received))
-            marks.add((row.school_code, week_of(started), row.simulated))
             version = row.agent_version or version
-            if started <= received + AHEAD_MICROSECONDS:
+            if not clock_suspect(row.started_at, batch.received_at):
+                marks.add((row.school_code, week_of(started), row.simulated))
                 key = (row.school_code, row.probe, row.simulated, row.outcome == "ok")
                 newest[key] = max(newest.get(key, started), started)
         for bad in batch.quarantine:

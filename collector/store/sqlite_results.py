@@ -7,35 +7,58 @@ from typing import Any, Final
 
 from collector.judge.model import SEGMENTS_BESIDE_THE_LINE, Observation
 from collector.store.interface import StoredResult
-from collector.store.times import from_micros, to_micros
+from collector.store.times import (
+    AFTER_ARRIVAL,
+    BEFORE_ARRIVAL,
+    MICROSECOND,
+    from_micros,
+    to_micros,
+)
 
 JUDGED_PROBE: Final = "throughput"
 _COLUMNS: Final = """result_id, agent_id, school_code, probe, target, segment, started_at,
     received_at, outcome, failure_code, failure_text, download_bps, upload_bps, simulated, record"""
 
+_BELIEVED: Final = (
+    f"(started_at BETWEEN received_at - {BEFORE_ARRIVAL // MICROSECOND} "
+    f"AND received_at + {AFTER_ARRIVAL // MICROSECOND})"
+)
+"""As in the index of suspect clocks, so that SQLite recognises it."""
+
 
 def latest(
     connection: sqlite3.Connection, school_code: str, limit: int, *, failures_only: bool
 ) -> list[StoredResult]:
-    """The newest results of a school, newest first."""
+    """The newest results of a school, newest first; those of suspect clocks by arrival."""
     condition = "AND outcome IN ('failed', 'invalid')" if failures_only else ""
-    return _stored(
-        connection.execute(
-            f"SELECT {_COLUMNS} FROM result WHERE school_code = ? {condition} "  # noqa: S608 - constants
-            "ORDER BY started_at DESC, result_id DESC LIMIT ?",
-            (school_code, limit),
+    found: list[StoredResult] = []
+    for clock, order in ((_BELIEVED, "started_at"), (f"NOT {_BELIEVED}", "received_at")):
+        found += _stored(
+            connection.execute(
+                f"SELECT {_COLUMNS} FROM result WHERE school_code = ? AND {clock} {condition} "  # noqa: S608 - constants
+                f"ORDER BY {order} DESC, result_id DESC LIMIT ?",
+                (school_code, limit),
+            )
         )
+    found.sort(
+        key=lambda one: (
+            one.received_at if one.clock_suspect else one.started_at,
+            one.result_id,
+        ),
+        reverse=True,
     )
+    return found[:limit]
 
 
 def between(
     connection: sqlite3.Connection, school_code: str, start: datetime, end: datetime, probe: str
 ) -> list[StoredResult]:
-    """Results of one probe with start <= started_at < end, oldest first."""
+    """Results of one probe with start <= started_at < end, oldest first; no suspect clocks."""
     return _stored(
         connection.execute(
             f"SELECT {_COLUMNS} FROM result WHERE school_code = ? "  # noqa: S608 - constants
-            "AND started_at >= ? AND started_at < ? AND probe = ? ORDER BY started_at, result_id",
+            f"AND started_at >= ? AND started_at < ? AND probe = ? AND {_BELIEVED} "
+            "ORDER BY started_at, result_id",
             (school_code, to_micros(start), to_micros(end), probe),
         )
     )
@@ -56,7 +79,7 @@ def observations(
         "SELECT school_code, started_at, outcome, failure_code, download_bps, "  # noqa: S608 - constants
         "cross_traffic_during_bps, appliance_ceiling_bps FROM result "
         f"WHERE school_code IN ({chosen}) AND started_at >= ? AND started_at < ? "
-        "AND probe = ? AND simulated = ? "
+        f"AND probe = ? AND simulated = ? AND {_BELIEVED} "
         f"AND (segment IS NULL OR segment NOT IN ({beside})) "
         "ORDER BY school_code, started_at",
         (

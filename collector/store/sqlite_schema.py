@@ -162,4 +162,14 @@ MIGRATIONS: Final = (
         # verdicts from before have none of today's fingerprints, and are judged again
         ("ALTER TABLE verdict ADD COLUMN calendar TEXT NOT NULL DEFAULT ''",),
     ),
+    Migration(
+        6,
+        "results of suspect clocks, by arrival",
+        # the few that are dated more than 400 days before or a day after they arrived
+        (
+            """CREATE INDEX result_of_suspect_clock ON result (school_code, received_at)
+                WHERE NOT (started_at BETWEEN received_at - 34560000000000
+                    AND received_at + 86400000000)""",
+        ),
+    ),
 )

@@ -12,9 +12,10 @@ _DAY_MICROSECONDS: Final = 86_400_000_000
 _TOKYO_MICROSECONDS: Final = 9 * 3_600_000_000
 """Japan Standard Time is UTC+9 without summer time (since 1952)."""
 _FIRST_DAY: Final = date(1970, 1, 1)
-_EARLIEST_DAYS: Final = (date(1952, 4, 29) - _FIRST_DAY).days
-_LATEST_DAYS: Final = (date(9998, 12, 1) - _FIRST_DAY).days
-"""A clock that was never set marks a week that can be named, see :mod:`collector.judge.week`."""
+BEFORE_ARRIVAL: Final = timedelta(days=400)
+AFTER_ARRIVAL: Final = timedelta(days=1)
+"""A result dated further before or after its arrival comes from a clock that was wrong: it is
+kept and shown with its date, and is neither judged nor anybody's newest."""
 
 
 def to_micros(moment: datetime) -> int:
@@ -29,12 +30,20 @@ def from_micros(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
+def clock_suspect(started_at: datetime, received_at: datetime) -> bool:
+    """Say whether the sender's clock cannot be believed: see :data:`BEFORE_ARRIVAL`."""
+    return not -AFTER_ARRIVAL <= received_at - started_at <= BEFORE_ARRIVAL
+
+
 def week_of(micros: int) -> str:
-    """ISO week in Asia/Tokyo, such as ``2026-W20``, of a time in microseconds since 1970 UTC."""
+    """ISO week in Asia/Tokyo, such as ``2026-W20``, of a time in microseconds since 1970 UTC.
+
+    Raises ValueError or OverflowError for times no week can be named of: ask
+    :func:`clock_suspect` first.
+    """
     return _week_of_day((micros + _TOKYO_MICROSECONDS) // _DAY_MICROSECONDS)
 
 
 @lru_cache(maxsize=1024)
 def _week_of_day(days_since_1970: int) -> str:
-    day = _FIRST_DAY + timedelta(days=min(max(days_since_1970, _EARLIEST_DAYS), _LATEST_DAYS))
-    return str(Week.of_day(day))
+    return str(Week.of_day(_FIRST_DAY + timedelta(days=days_since_1970)))

@@ -426,6 +426,72 @@ def test_the_margin_to_an_interval_shows_both_ends(store: Store) -> None:
     assert float(found[2]) == pytest.approx(380 - need.required_bps / 1e6, abs=0.1)
 
 
+def test_a_wrong_clock_disturbs_nobody(store: Store) -> None:
+    """Results of 9999, 2100, 1970 and year 1: no week of their own, true date with a mark."""
+    store.import_schools([_school("E001", "試験校"), _school("E002", "隣校")])
+    wrong, right = _enrol(store, "E001"), _enrol(store, "E002")
+    years = (9999, 2100, 1970, 1)
+    moments = [datetime(year, 1, 1, 12, tzinfo=UTC) for year in years]
+    at_seven = moment_of("2026-W23", 0, time(7))
+    _deliver(store, right, [_measured(right, at_seven, 1, 2e8)])
+    _deliver(store, wrong, [])
+    before = _client(store).get("/").text
+    texts = [encode(_measured(wrong, at_seven, n, 3e8)) for n, _ in enumerate(moments, 1)]
+    dated = [
+        re.sub(rb'"started_at": ?"[^"]*"', f'"started_at":"{at:%4Y}-01-01T12:00:00Z"'.encode(), raw)
+        for raw, at in zip(texts, moments, strict=True)
+    ]
+    found = sort_out(encode_batch(dated), "", wrong)
+    assert (len(found.rows), found.quarantine) == (4, [])
+    received_at = moment_of("2026-W23", 4, DELIVERED_AT)
+    store.submit(Batch(wrong.agent_id, received_at, found.rows)).result(30)
+    judge_dirty(store, CRITERIA, CALENDARS, now=NOW)
+    client = _client(store)
+    assert client.get("/").text == before
+    text = _text(client.get("/schools/E001").text)
+    for year in years:
+        assert f"{year}年1月1日 21:00 端末の時計が不正" in text
+    assert "この期間の測定はありません" in text
+    answer = client.get("/v1/schools/E001").json()
+    assert [one["clock_suspect"] for one in answer["latest"]] == [True] * 4
+    other = client.get("/v1/schools/E002").json()
+    assert [one["clock_suspect"] for one in other["latest"]] == [False]
+
+
+def test_the_running_week_is_no_verdict(store: Store) -> None:
+    """It is left out of trend and history, marked in the menu and where it is opened."""
+    store.import_schools([_school("E001", "試験校")])
+    agent = _enrol(store, "E001")
+    moments = [moment_of(f"2026-W{week}", 0, time(6)) for week in (22, 23, 24)]
+    sent = [_measured(agent, at, n, 4e8) for n, at in enumerate(moments, 1)]
+    found = sort_out(encode_batch(map(encode, sent)), "", agent)
+    store.submit(Batch(agent.agent_id, NOW, found.rows)).result(30)
+    judge_dirty(store, CRITERIA, CALENDARS, now=NOW)
+    client = _client(store)
+    html = client.get("/").text
+    trend = html[html.index('<ol class="trend">') : html.index("</ol>")]
+    assert re.findall(r"week=(2026-W\d\d)", trend) == ["2026-W22", "2026-W23"]
+    menu = re.findall(r'<option value="(2026-W\d\d)"[^>]*>([^<]*)', html)
+    assert [(week, "途中" in label) for week, label in menu] == [
+        ("2026-W24", True),
+        ("2026-W23", False),
+        ("2026-W22", False),
+    ]
+    assert '<span class="tag">途中</span>' not in html
+    assert '<span class="tag">途中</span>' in client.get("/?week=2026-W24").text
+    history = client.get("/v1/schools/E001").json()["history"]
+    assert [one["week"] for one in history] == ["2026-W23", "2026-W23", "2026-W22", "2026-W22"]
+
+
+def test_pages_and_api_count_ages_from_the_same_moment(demo: Browser) -> None:
+    """In a simulated city an agent heard within two hours of the moment shown is not silent."""
+    page = _text(demo.get("/?lang=en&q=E001").text)
+    answer = Browser(demo.app).get("/v1/schools/E001").json()
+    assert answer["agent_health"] == "fresh"
+    assert "Reporting" in page
+    assert demo.get("/v1/compliance").json()["complete"] is True
+
+
 def test_a_real_city_has_no_banner(store: Store) -> None:
     """Measured verdicts are shown without the banner, with the word 'not simulated' nowhere."""
     school = _school("E001", "試験校")

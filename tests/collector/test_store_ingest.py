@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.store import create_store
+from collector.store import create_store, sqlite_results
 from collector.store import writer as writer_module
 from collector.store.interface import (
     Batch,
@@ -39,6 +39,10 @@ def test_what_a_future_resolves_for_is_committed(store: Any, url: str) -> None:
     died = subprocess.run([sys.executable, "-c", _SUBMIT_AND_DIE, url, here], check=False)
     assert died.returncode == 9
     assert store.counts()["result"] == 100
+
+
+ARRIVED = datetime.fromisoformat("2026-05-11T01:00:00Z")
+"""When batches of the maker arrive."""
 
 
 class _Gated:
@@ -170,7 +174,8 @@ def test_results_mark_their_week_in_tokyo_as_to_judge(store: Any, make: Any) -> 
     """Sunday 23:59 in Tokyo belongs to the old week, a minute later to the new one."""
     sunday = _monday(0) + timedelta(days=6, hours=14, minutes=59)
     rows = [make.row(started_at=sunday), make.row(started_at=sunday + timedelta(minutes=1))]
-    store.submit(make.batch([*rows, make.row(simulated=True)])).result()
+    rows.append(make.row(simulated=True))
+    store.submit(Batch("agent-of-A1", sunday + timedelta(hours=1), rows)).result()
     assert set(store.dirty_weeks()) == {
         ("A1", "2026-W20", False),
         ("A1", "2026-W21", False),
@@ -223,6 +228,47 @@ def test_a_clock_at_either_end_of_time_is_stored(store: Any, make: Any, year: st
     moment = datetime.fromisoformat(year)
     store.submit(make.batch([make.row(started_at=moment)])).result()
     assert store.latest_results("A1", limit=1)[0].started_at == moment
+
+
+@pytest.mark.parametrize(
+    ("days", "suspect"), [(-400, False), (-401, True), (1, False), (1.01, True), (-736_000, True)]
+)
+def test_a_suspect_clock_is_kept_and_decides_nothing(
+    store: Any, make: Any, days: float, suspect: bool
+) -> None:
+    """Dated 400 days before to a day after arrival is believed; else no week, no newest."""
+    moment = ARRIVED + timedelta(days=days)
+    store.submit(make.batch([make.row(started_at=moment)])).result()
+    assert [one.clock_suspect for one in store.latest_results("A1", limit=9)] == [suspect]
+    assert bool(store.dirty_weeks()) is not suspect
+    assert bool(store.newest_by_school(simulated=False)) is not suspect
+    window = (moment, moment + timedelta(seconds=1))
+    assert bool(store.observations_between(*window, simulated=False)) is not suspect
+    assert bool(store.results_between("A1", *window, probe="throughput")) is not suspect
+
+
+def test_suspect_clocks_have_their_place_by_arrival(store: Any, make: Any, url: str) -> None:
+    """The year 9999 is not on top for good: what was measured after it arrived comes first."""
+    older = make.row(started_at=ARRIVED - timedelta(hours=2))
+    wrong = [
+        make.row(started_at=datetime.fromisoformat(f"{year}-01-01T00:00:00Z"))
+        for year in ("9999", "2100", "1970", "0001")
+    ]
+    store.submit(make.batch([older, *wrong])).result()
+    newer = make.row(started_at=ARRIVED + timedelta(hours=1))
+    store.submit(Batch("agent-of-A1", ARRIVED + timedelta(hours=2), [newer])).result()
+    ids = [one.result_id for one in store.latest_results("A1", limit=9)]
+    assert (ids[0], ids[-1]) == (newer.result_id, older.result_id)
+    assert set(ids[1:-1]) == {one.result_id for one in wrong}
+    assert [one.result_id for one in store.latest_results("A1", limit=1)] == [newer.result_id]
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as reader:
+        asked: list[str] = []
+        reader.set_trace_callback(asked.append)
+        sqlite_results.latest(reader, "A1", 5, failures_only=False)
+        reader.set_trace_callback(None)
+        plans = [str(reader.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()) for text in asked]
+    reader.close()
+    assert ["result_of_suspect_clock" in plan for plan in plans] == [False, True]
 
 
 def test_naive_times_are_refused(store: Any, make: Any) -> None:
