@@ -22,6 +22,7 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _ZONE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_WITH_PORT: Final = re.compile(r"[^:]+:[0-9]{1,5}")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -31,6 +32,10 @@ def parse_host(text: str) -> str:
     Names come back in lower case, addresses in the form of RFC 5952. Raises
     :class:`~agent.failure.MeasurementFailed` with TARGET_INVALID.
     """
+    if text.startswith("["):
+        raise _refused(text, "an IPv6 address without brackets where no port follows: 2001:db8::1")
+    if _WITH_PORT.fullmatch(text):
+        raise _refused(text, "HOST alone: this takes no port")
     if ":" in text:
         return _ipv6(text)
     name = text.lower() if text.isascii() else text  # lower() makes a plain k of the kelvin sign

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.describe import describe
 from agent.measure import measure
 from agent.probes import REGISTRY, Progress, Request, load
 from agent.probes.options import Option, OptionRefused, resolve
@@ -21,6 +22,7 @@ from wire.measurement import Json, Measurement
 EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
     "verify": "hakaru-agent measure verify --target centre.example:4443 --required-mbps 108",
+    "responsiveness": "hakaru-agent measure responsiveness --target centre.example:4443",
     "latency": "hakaru-agent measure latency --target centre.example --count 20",
     "tcp_connect": "hakaru-agent measure tcp_connect --target centre.example:443 --count 10",
     "dns": "hakaru-agent measure dns --target 192.0.2.53 --names www.example.com",
@@ -31,6 +33,7 @@ EXAMPLES = {
     "ookla": "hakaru-agent measure ookla --target www.speedtest.net --accept-terms ookla",
     "http_download": "hakaru-agent measure http_download --target https://files.example/100MB.bin",
     "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
+    "path_mtu": "hakaru-agent measure path_mtu --target centre.example --tcp-port 4443",
 }
 
 
@@ -64,7 +67,9 @@ def probe_parser(name: str) -> argparse.ArgumentParser:
         description=(module.__doc__ or "").partition("\n")[0],
         epilog=f"Example: {EXAMPLES.get(name, '')}",
     )
-    parser.add_argument("--target", required=True, help="the far end, for example HOST:PORT")
+    parser.add_argument(
+        "--target", required=True, metavar="TARGET", help=f"the far end: {module.TARGET}"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print the Measurement as one JSON object"
     )
@@ -125,46 +130,6 @@ def _summary(module: str) -> str:
     assert spec.origin is not None
     source = Path(spec.origin).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
-
-
-def describe(result: Measurement) -> str:
-    """The figures for a person: value, unit, and how it was obtained."""
-    took = f"{result.duration_seconds:.1f} s"
-    lines = [f"{result.probe} to {result.target}, {took}: {result.outcome.value}"]
-    if result.failure is not None:
-        lines.append(f"  failed: {result.failure}")
-        if result.values:
-            lines.append("  measured before it failed (partial, not a result):")
-    lines += [f"  {name:32} {_show(name, value)}" for name, value in result.values.items()]
-    method = result.context.get("method")
-    if method:
-        lines.append(f"  how: {method}")
-    if result.confidence:
-        lines.append("  confidence:")
-        lines += [
-            f"    {name:30} {_show(name, value)}" for name, value in result.confidence.items()
-        ]
-    return "\n".join(lines)
-
-
-def _show(name: str, value: Json) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if name.endswith("bps"):
-        return f"{value / 1e6:,.2f} Mbit/s"
-    if name.endswith("_seconds"):
-        return _time(value)
-    if name.endswith("_bytes"):
-        return f"{value:,} bytes"
-    if name.endswith("_ratio"):
-        return f"{value * 100:.2f} %"
-    return f"{value:,}"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:,.0f} us"
-    return f"{seconds * 1e3:,.2f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
 class _Line:

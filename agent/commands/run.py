@@ -17,6 +17,7 @@ from agent.clock import Clock, SystemClock
 from agent.clock_watch import CLOCK_FILE, ClockWatch
 from agent.config import Config, ConfigRefused, LineSettings, load
 from agent.context import Counters, InterfaceCounters
+from agent.describe import one_line
 from agent.failure import MeasurementFailed
 from agent.identity import Identity, TransportRefused
 from agent.push import Pusher, new_client
@@ -168,10 +169,4 @@ def _ended(reason: str | None, spool: Spool) -> int:
 
 
 def _show(result: Measurement) -> None:
-    figures = ", ".join(
-        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in result.values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    )
-    what = f"failed: {result.failure}" if result.failure else figures
-    print(f"{result.probe} to {result.target}: {what} [{result.result_id}]", flush=True)
+    print(one_line(result), flush=True)

@@ -33,6 +33,7 @@ from agent.target import parse_host_port
 from agent.web.dial import endpoint
 from wire.measurement import Json
 
+TARGET: Final = "HOST[:PORT] of a resolver, or system for this machine's own"
 OPTIONS: Final[Mapping[str, Option]] = {
     "names": Option(type=str, default="example.com", help="names to ask for, separated by commas"),
     "types": Option(

@@ -24,6 +24,7 @@ from agent.web.http import Exchange
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "URL of a file"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(type=int, default=1, minimum=1, maximum=16, help="connections at once"),
     "seconds": Option(

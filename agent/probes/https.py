@@ -30,6 +30,7 @@ from agent.web.fetch import Fetch, Plan
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "URL of a page: https://HOST[:PORT][/PATH]"
 OPTIONS: Final[Mapping[str, Option]] = {
     "family": Option(
         type=str, default="both", choices=("both", "auto", "4", "6"), help="IP versions to measure"

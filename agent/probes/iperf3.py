@@ -32,6 +32,7 @@ _OLDEST: Final = (3, 7)
 """iperf3 before 3.7 mixes omitted bytes into its sums."""
 _VERSION: Final = re.compile(rb"iperf (\d+)\.(\d+)")
 
+TARGET: Final = "HOST[:PORT] of an iperf3 server"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows"),
     "seconds": Option(

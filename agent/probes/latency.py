@@ -27,6 +27,7 @@ from agent.target import parse_host
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "HOST: a name or an address, without port or brackets"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=20, minimum=1, maximum=1000, help="echo requests to send (number)"

@@ -31,6 +31,7 @@ from agent.throughput.transport import TlsFlowSocket
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "wss://HOST[:PORT] of a server, or the URL of a Locate service"
 OPTIONS: Final[Mapping[str, Option]] = {
     "accept_terms": services.consent("mlab"),
     "flows": Option(

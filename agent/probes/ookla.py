@@ -25,6 +25,7 @@ PREPARE_SECONDS: Final = 30.0
 SPARE_SECONDS: Final = 10.0
 MAX_OUTPUT_BYTES: Final = 200_000
 
+TARGET: Final = "www.speedtest.net, or the URL of a private stand-in"
 OPTIONS: Final[Mapping[str, Option]] = {
     "accept_terms": services.consent("ookla"),
     "seconds": Option(

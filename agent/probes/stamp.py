@@ -39,6 +39,7 @@ _CONTROL_SECONDS: Final = 5.0
 _LAST_WORD_SECONDS: Final = 1.0
 PORT: Final = 862
 """RFC 8762 section 4.1: the port of the TWAMP-test receiver."""
+TARGET: Final = "HOST[:PORT] of a STAMP reflector"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=100, minimum=1, maximum=5000, help="packets to send (number)"

@@ -28,6 +28,7 @@ from agent.web.dial import dial, wait_until
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "HOST:PORT, or [IPv6 address]:PORT"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=10, minimum=1, maximum=200, help="connections to make (number)"

@@ -24,6 +24,7 @@ from agent.throughput.stop import LONGEST_SECONDS, converged
 from agent.throughput.why import limited_by, queue_seconds, signs
 from wire.measurement import Json
 
+TARGET: Final = "HOST:PORT of an ndt7 server without TLS"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(
         type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows (a number of flows)"

@@ -35,6 +35,7 @@ from agent.target import parse_host
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 
+TARGET: Final = "HOST: a name or an address, without port or brackets"
 OPTIONS: Final[Mapping[str, Option]] = {
     "protocol": Option(
         type=str, default="icmp", choices=("icmp", "udp", "tcp"), help="what the probes are"

@@ -20,6 +20,7 @@ from agent.throughput.handshake import PACE_FIELD
 from agent.throughput.verify import VERIFY, Verifier, confirmed
 from wire.failure import FailureCode, Operation
 
+TARGET: Final = "HOST:PORT of a responder"
 OPTIONS: Final[Mapping[str, Option]] = {
     "required_mbps": Option(
         type=float,

@@ -4,13 +4,15 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
-from agent.commands.measure import EXAMPLES
+from agent.commands.measure import EXAMPLES, probe_parser
 from agent.probes import REGISTRY
 from wire.codec import decode
 from wire.failure import FailureCode, Outcome
@@ -145,6 +147,19 @@ def test_help_has_an_example(name: str | None) -> None:
     )
     if name is None:
         assert all(probe in ran.stdout for probe in REGISTRY)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_help_says_what_the_target_of_this_probe_is(name: str) -> None:
+    """A host, a host and port, or a URL: each probe says which it takes, in its own words."""
+    target = import_module(REGISTRY[name]).TARGET
+    shown = " ".join(probe_parser(name).format_help().split())
+    assert f"the far end: {target}" in shown
+    example = EXAMPLES[name].split("--target ")[1].split()[0]
+    if target.startswith("HOST: "):
+        assert ":" not in example
+    if target.startswith("HOST:PORT"):
+        assert re.fullmatch(r"[^:]+:[0-9]+", example)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_once_measures_delivers_and_says_so(
         state = enrolled(tmp_path, stub.url)
         assert run_command.live(CONFIG, state, once=True, command=CHILD) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("latency to 192.0.2.1: rtt_median_seconds 0.001 [")
+    assert printed[0].startswith("latency to 192.0.2.1: rtt_median_seconds 1.00 ms [")
     assert printed[1].startswith("latency to refused: failed: connection_refused during connect")
     assert printed[2] == "all delivered"
     assert sorted(str(each["outcome"]) for each in collector.stored.values()) == ["failed", "ok"]
