@@ -1,5 +1,6 @@
 """Connections to one SQLite file: how they are opened, and which error means what."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -26,6 +27,7 @@ _BUSY_CODES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file in autocommit mode. A writer syncs each commit to disk (WAL, FULL)."""
+    _create_private(path)
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -45,6 +47,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             f"cannot open the database {path}: {error}; {_advice(error)}"
         ) from error
     return connection
+
+
+def _create_private(path: Path) -> None:
+    """Make a new database its owner's alone; SQLite gives its log and index the same rights.
+
+    A file that exists keeps the rights it has. Where it cannot be made, SQLite says why.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, flags, 0o600))
 
 
 def translate(error: sqlite3.Error) -> StoreError:

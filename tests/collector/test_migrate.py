@@ -1,6 +1,8 @@
 """Migrations: killed anywhere, started together, of another release."""
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -168,6 +170,23 @@ def test_addresses_that_cannot_be_used_are_explained(given: str, message: str) -
         create_store(given)
     assert message in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """Under a generous umask database, log and index are 0600; rights given later are kept."""
+    before = os.umask(0)
+    try:
+        store = create_store(f"sqlite:///{tmp_path}/store.db")
+        store.set_setting("a", "b")
+        files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert {"store.db", "store.db-wal", "store.db-shm"} <= set(files)
+    assert set(files.values()) == {0o600}
+    (tmp_path / "store.db").chmod(0o640)
+    create_store(f"sqlite:///{tmp_path}/store.db").close()
+    assert stat.S_IMODE((tmp_path / "store.db").stat().st_mode) == 0o640
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
