@@ -16,14 +16,18 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hakaru"'}
 
 
 def require_private(request: Request, *, insecure_lab: bool) -> None:
-    """Refuse secrets over plain HTTP from another machine. Raises :class:`Refusal` (403)."""
+    """Refuse secrets over plain HTTP from another machine. Raises :class:`Refusal` (426).
+
+    Not 403: that says that the agent was revoked, and an agent that hears it stops.
+    """
     if insecure_lab or request.url.scheme == "https" or _is_local(request):
         return
     raise Refusal(
-        403,
+        426,
         "plain_http",
         "secrets are taken over TLS only: use https, or start the collector with "
         "--tls-cert/--tls-key, --behind-tls-proxy, or (in a lab) --insecure-lab",
+        {"Upgrade": "TLS/1.2", "Connection": "Upgrade"},
     )
 
 

@@ -11,10 +11,11 @@ from wire.schema import schema
 _REFUSALS = {
     "400": "The body is no batch.",
     "401": "No token, or not a known one: enrol.",
-    "403": "The agent was revoked, or the token came over plain HTTP.",
+    "403": "The agent was revoked.",
     "408": "The body came too slowly.",
     "413": "Too large: split the batch.",
     "415": "A Content-Encoding other than gzip.",
+    "426": "The token came over plain HTTP: use https. Keep the results.",
     "503": "Busy: keep the results, try again after Retry-After.",
     "507": "The collector's disk is full: keep the results.",
 }

@@ -304,8 +304,10 @@ def test_secrets_over_plain_http_from_elsewhere_are_refused() -> None:
         )
 
     for peer in ("192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "not an address"):
-        with pytest.raises(Refusal, match="TLS"):
+        with pytest.raises(Refusal, match="TLS") as refused:
             require_private(came(peer, "http"), insecure_lab=False)
+        assert refused.value.status_code == 426  # 403 would tell the agent to stop
+        assert refused.value.headers == {"Upgrade": "TLS/1.2", "Connection": "Upgrade"}
         require_private(came(peer, "https"), insecure_lab=False)
         require_private(came(peer, "http"), insecure_lab=True)
     for peer in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
