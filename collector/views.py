@@ -58,9 +58,14 @@ class GroupCount:
     lesson: FigureCount
 
     @property
+    def surveyed_met(self) -> int | None:
+        """Schools that met it in the survey; None where nothing was imported of the group."""
+        return self.baseline_met if self.baseline_surveyed else None
+
+    @property
     def baseline_share(self) -> float | None:
-        """Share of all schools of the group that met it in the survey."""
-        return self.baseline_met / self.schools if self.schools else None
+        """Share of all schools of the group that met it in the survey; None as above."""
+        return self.baseline_met / self.schools if self.baseline_surveyed else None
 
     def count(self, figure: Figure) -> FigureCount:
         """Give the count of one figure."""

@@ -73,7 +73,7 @@ def compliance(view: CityView) -> ComplianceOut:
         schools=city.schools,
         pupils=city.pupils,
         baseline=BaselineOut(
-            met=city.baseline_met,
+            met=city.surveyed_met,
             surveyed=city.baseline_surveyed,
             share_ratio=city.baseline_share,
             source=list(view.baseline_sources),
@@ -141,7 +141,7 @@ def _group(group: GroupCount) -> GroupOut:
         label=group.label,
         schools=group.schools,
         pupils=group.pupils,
-        baseline_met=group.baseline_met,
+        baseline_met=group.surveyed_met,
         quiet=_figure(group.quiet),
         lesson=_figure(group.lesson),
     )

@@ -45,7 +45,7 @@ class Group:
     label: str
     quiet: Tally
     lesson_met: int
-    baseline_met: int
+    baseline_met: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class CityPage:
     quiet: Tally
     lesson: Tally
     change: str
-    baseline_met: int
+    """Against the survey; empty where none was imported."""
+    baseline_met: int | None
     baseline_share: str
     baseline_date: str
     trend: Sequence[TrendWeek]
@@ -105,7 +106,7 @@ def city_page(
 
     lines = [listing.line(words, row, frame.now, school_url(row.school.code)) for row in view.rows]
     bands = [
-        _group(group, listing.band_words(words, band))
+        _group(words, group, listing.band_words(words, band))
         for group, band in zip(view.by_band, sources.criteria.bands, strict=True)
         if group.schools
     ]
@@ -116,8 +117,8 @@ def city_page(
         total=view.city.schools,
         quiet=_tally(view.city.quiet),
         lesson=_tally(view.city.lesson),
-        change=_change(words, view.city.quiet.met - view.city.baseline_met),
-        baseline_met=view.city.baseline_met,
+        change=_change(words, view.city),
+        baseline_met=view.city.surveyed_met,
         baseline_share=fmt.percent(view.city.baseline_met, view.city.schools),
         baseline_date=words("site.separator").join(
             fmt.day(words, date.fromisoformat(text)) for text in view.baseline_dates
@@ -125,7 +126,10 @@ def city_page(
         trend=_trend(sources, words, frame, root),
         groups=[
             (words("city.by_band"), bands),
-            (words("city.by_region"), [_group(group, group.label) for group in view.by_region]),
+            (
+                words("city.by_region"),
+                [_group(words, group, group.label) for group in view.by_region],
+            ),
         ],
         method=_method(words, sources, view, frame) if week else (),
         real=_real(sources, words, view, school_url),
@@ -160,11 +164,15 @@ def _tally(count: FigureCount) -> Tally:
     return Tally(count.met, count.not_met, count.undetermined)
 
 
-def _group(group: GroupCount, label: str) -> Group:
-    return Group(label, _tally(group.quiet), group.lesson.met, group.baseline_met)
+def _group(words: Words, group: GroupCount, label: str) -> Group:
+    surveyed = words("site.none") if group.surveyed_met is None else str(group.surveyed_met)
+    return Group(label, _tally(group.quiet), group.lesson.met, surveyed)
 
 
-def _change(words: Words, difference: int) -> str:
+def _change(words: Words, city: GroupCount) -> str:
+    if city.surveyed_met is None:
+        return ""
+    difference = city.quiet.met - city.surveyed_met
     if difference == 0:
         return words("city.change_same")
     key = "city.change_more" if difference > 0 else "city.change_less"

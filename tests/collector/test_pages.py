@@ -25,7 +25,7 @@ from collector.demo.simulator import moment_of
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.week import Week
-from collector.schools.model import Kind, Line, School
+from collector.schools.model import BaselineEntry, Kind, Line, School
 from collector.store import create_store
 from collector.store.interface import Agent, Batch, Store
 from wire.codec import encode
@@ -490,6 +490,40 @@ def test_pages_and_api_count_ages_from_the_same_moment(demo: Browser) -> None:
     assert answer["agent_health"] == "fresh"
     assert "Reporting" in page
     assert demo.get("/v1/compliance").json()["complete"] is True
+
+
+def test_without_a_survey_nothing_is_compared(store: Store) -> None:
+    """No baseline is 'not imported': null in the API, no 0 of 1, no 'more than the survey'."""
+    store.import_schools([_school("E001", "試験校")])
+    agent = _enrol(store, "E001")
+    days = [moment_of("2026-W23", day, at) for day in range(5) for at in (time(7), time(17))]
+    _deliver(store, agent, [_measured(agent, at, n, 4e8) for n, at in enumerate(days, 1)])
+    client = _client(store)
+    text = _text(client.get("/").text)
+    assert "未取込" in text
+    assert "調査より" not in text
+    assert "調査と同数" not in text
+    answer = client.get("/v1/compliance").json()
+    assert answer["baseline"] == {
+        "met": None,
+        "surveyed": 0,
+        "share_ratio": None,
+        "source": [],
+        "surveyed_on": [],
+    }
+    assert {group["baseline_met"] for group in answer["by_region"]} == {None}
+    found = [
+        BaselineEntry(
+            school_code="E001",
+            met=False,
+            measured_bps=None,
+            surveyed_on="2025-06-16",
+            source="調査",
+        )
+    ]
+    store.import_baseline(found)
+    assert client.get("/v1/compliance").json()["baseline"]["met"] == 0
+    assert "調査より 1 校多い" in _text(client.get("/").text)
 
 
 def test_a_real_city_has_no_banner(store: Store) -> None:
