@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from collector import __version__
 from collector.api import description, enrol, operations, questions, time
 from collector.api.context import Context
-from collector.api.headers import BodyLimit, SecurityHeaders
+from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
 from collector.clock import Clock, SystemClock
 from collector.identity import GuessLimit
@@ -71,8 +72,10 @@ def create_app(
     )
     app.openapi = lambda: description.describe(app)  # type: ignore[method-assign] # FastAPI's own way
     app.add_exception_handler(StoreError, _store_failed)
+    app.add_exception_handler(RequestValidationError, _not_as_described)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
     for module in (enrol, questions, operations, time):
@@ -82,6 +85,17 @@ def create_app(
     )
     attach(app, pages)
     return app
+
+
+async def _not_as_described(_request: Request, error: Exception) -> JSONResponse:
+    """Name each field and what is allowed; never what was sent, which may hold a secret."""
+    assert isinstance(error, RequestValidationError)
+    wrong: dict[str, str] = {}
+    for one in error.errors():
+        place = ".".join(str(part) for part in one["loc"][1:] if isinstance(part, str))
+        wrong.setdefault(place or "body", one["msg"])
+    detail = "; ".join(f"{place}: {message}" for place, message in wrong.items())
+    return JSONResponse({"detail": f"{detail} (see /openapi.json)"}, 422)
 
 
 async def _store_failed(_request: Request, error: Exception) -> JSONResponse:

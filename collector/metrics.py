@@ -6,7 +6,14 @@ Values are counted as things happen or set by the judging thread; a scrape asks 
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from collector.judge.model import Figure, Status
 
@@ -18,6 +25,8 @@ class Metrics:
     """All metrics of one collector, in a registry of their own."""
 
     def __init__(self, queue_depth: Callable[[], int]) -> None:
+        # a series more for each counter, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
         self._registry = CollectorRegistry()
         self.committed = self._counter(
             "hakaru_ingest_committed", "Results acknowledged as stored, resent ones included."

@@ -18,7 +18,7 @@ def router(context: Context) -> APIRouter:
     @routes.post(
         "/v1/enrol",
         status_code=201,
-        responses={code: {"model": ErrorOut} for code in (400, 403, 409, 429, 503)},
+        responses={code: {"model": ErrorOut} for code in (400, 403, 409, 422, 426, 429, 503)},
     )
     def enrol(asked: EnrolIn, request: Request) -> EnrolOut:
         """Bind an agent to the school of a one-time code.

@@ -43,6 +43,26 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
+class HeadAsGet:
+    """Plain ASGI middleware: HEAD is answered as GET is, without the body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for GET, pass on the headers."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app(dict(scope) | {"method": "GET"}, receive, without_body)
+
+
 class BodyLimit:
     """Plain ASGI middleware: no route reads a larger body, whatever it does with it."""
 

@@ -1,7 +1,6 @@
 """What the API answers, as models: they make the OpenAPI description."""
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -132,9 +131,9 @@ class FigureOut(_Answer):
 class BaselineOut(_Answer):
     """The survey, kept apart from measured verdicts."""
 
-    met: int
+    met: int | None = Field(description="null: no survey was imported")
     surveyed: int
-    share_ratio: float | None = Field(description="met / schools")
+    share_ratio: float | None = Field(description="met / schools; null: no survey was imported")
     source: list[str]
     surveyed_on: list[str]
 
@@ -145,7 +144,7 @@ class GroupOut(_Answer):
     label: str
     schools: int
     pupils: int
-    baseline_met: int
+    baseline_met: int | None = Field(description="null: no survey was imported of these schools")
     quiet: FigureOut
     lesson: FigureOut
 
@@ -171,4 +170,4 @@ class ComplianceOut(_Answer):
 class ErrorOut(_Answer):
     """Why a request was refused, and what to do."""
 
-    detail: str | list[dict[str, Any]]
+    detail: str

@@ -24,7 +24,7 @@ WeekAsked = Annotated[
 def router(context: Context) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(
-        tags=["findings"], responses={code: {"model": ErrorOut} for code in (400, 404, 503)}
+        tags=["findings"], responses={code: {"model": ErrorOut} for code in (400, 404, 422, 503)}
     )
     store, criteria, calendars = context.store, context.criteria, context.calendars
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,10 +174,36 @@ def test_codes_are_for_people_and_hard_to_guess() -> None:
     ],
 )
 def test_what_is_no_enrolment_is_refused(serving: Any, message: Any) -> None:
-    """422 names the field; nobody is bound."""
+    """422 names the field as the description promises, repeats nothing; nobody is bound."""
     before = len(serving.store.agents())
-    assert serving.client.post("/v1/enrol", json=message).status_code == 422
+    reply = serving.client.post("/v1/enrol", json=message)
+    assert reply.status_code == 422
+    detail = reply.json()["detail"]
+    assert isinstance(detail, str)
+    assert re.match(r"(code|agent_id|token_sha256): ", detail)
+    assert "input" not in reply.json()
+    for sent in message.values():
+        assert len(str(sent)) < 5 or str(sent) not in reply.text
     assert len(serving.store.agents()) == before
+
+
+def test_the_description_promises_the_refusal_that_comes(serving: Any) -> None:
+    """422 of every route is one text, for a body that is no JSON too."""
+    paths = serving.client.get("/openapi.json").json()["paths"]
+    promised = {
+        answer["content"]["application/json"]["schema"].get("$ref")
+        for path in paths.values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if status == "422"
+    }
+    assert promised == {"#/components/schemas/ErrorOut"}
+    broken = b'{"code": "SECRET-CODE"'
+    json_type = {"Content-Type": "application/json"}
+    reply = serving.client.post("/v1/enrol", content=broken, headers=json_type)
+    assert reply.status_code == 422
+    assert reply.json()["detail"].startswith("body: JSON decode error")
+    assert "SECRET" not in reply.text
 
 
 def test_the_nil_agent_is_nobody(serving: Any) -> None:

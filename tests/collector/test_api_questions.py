@@ -165,6 +165,24 @@ def test_city_totals_are_on_metrics(serving: Any, make: Any) -> None:
     assert "A1" not in text
 
 
+def test_metrics_hold_no_created_series(serving: Any, make: Any) -> None:
+    """Counters and histograms come without a second series that says when they began."""
+    serving.post(_quiet_week(make, serving.agent_id))
+    text = serving.client.get("/metrics").text
+    assert "hakaru_ingest_committed_total 10.0" in text
+    assert "_created" not in text
+
+
+def test_head_is_answered_as_get(serving: Any) -> None:
+    """Same status and headers, no body; a route that has no GET has no HEAD."""
+    for path in ("/", "/schools/A1", "/v1/compliance", "/healthz", "/static/hakaru.css"):
+        got, head = serving.client.get(path), serving.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-type", "content-length"):
+            assert head.headers.get(name) == got.headers.get(name)
+    assert serving.client.head("/v1/enrol").status_code == 405
+
+
 def test_every_answer_carries_security_headers(serving: Any) -> None:
     """API, pages, errors and health alike; none names the server's software."""
     for path in ("/", "/v1/compliance", "/v1/schools/ZZ", "/healthz", "/metrics", "/nowhere"):
