@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -50,6 +50,11 @@ test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	$(PYTEST) -m browser tests --timeout 300
+
+bench-throughput: setup ## our engine beside five others: speed, cost, accuracy, decisions; as root (BENCH=--quick)
+	scripts/system-packages curl gcc iperf3 iproute2 libc6-dev nginx-light=nginx nodejs=node npm=npm procps
+	cd tests/browser && npm ci --silent --no-audit --no-fund
+	.venv/bin/python -m benchmarks.throughput $(BENCH)
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade

@@ -2,7 +2,7 @@
 
 A masked frame needs no masking work: random bytes under a random key are random bytes.
 sendfile(2) from an anonymous file was tried instead of send(2): it copies nothing but walks the
-file page by page, and cost up to 1.5 times the processor time a byte (benchmarks/throughput.py).
+file page by page, and cost up to 1.5 times the processor time a byte (benchmarks/throughput).
 """
 
 import os
@@ -45,8 +45,13 @@ class FrameStore:
             payload *= 2
         self._view = memoryview(b"".join(pieces))
 
-    def frame_for(self, sent_bytes: int) -> Frame:
-        """The frame to send after ``sent_bytes`` were sent."""
+    def frame_for(self, sent_bytes: int, about_bytes: int | None = None) -> Frame:
+        """The frame to send after ``sent_bytes`` were sent.
+
+        With ``about_bytes``, messages stop growing once they are of that size.
+        """
+        if about_bytes is not None:
+            sent_bytes = min(sent_bytes, about_bytes * _SCALE)
         for frame in self.frames:
             if frame.payload_bytes * _SCALE >= sent_bytes:
                 return frame

@@ -1,0 +1,1 @@
+"""The throughput engine beside others: speed, cost, accuracy, stop rule, verify."""

@@ -1,0 +1,100 @@
+"""The throughput engine beside iperf3, curl, httpx, speedtest-cli and the npm ndt7 client.
+
+Three parts: speed (loopback and veth, nothing shaped), accuracy (shaped chains of namespaces with
+a round trip), decisions (when a test ends, and verify at target). Everything but loopback needs
+root for the namespaces. Traffic stays on this machine.
+
+Examples: python -m benchmarks.throughput --quick
+          python -m benchmarks.throughput --json figures.json
+          python -m benchmarks.throughput --part decisions --runs 90 --seed 7
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.throughput import accuracy, speed, stopping, table, verifying
+from benchmarks.throughput.places import may_build
+
+PARTS = ("speed", "accuracy", "decisions")
+RATES_BPS = (10_000_000, 108_000_000, 834_000_000, 2_500_000_000)
+MORE_BPS = (50_000_000, 323_000_000, 607_000_000)
+
+
+def main() -> int:
+    """Run the parts that were asked for."""
+    options = _parse()
+    record: dict[str, Any] = {"machine": table.machine(), "arguments": sys.argv[1:]}
+    print(" ".join(f"{name}={value}" for name, value in record["machine"].items()))
+    begin = time.monotonic()
+    for part in options.part or PARTS:
+        if part != "speed" and not may_build():
+            print(f"{part}: not run, network namespaces need root (sudo make bench-throughput)")
+            continue
+        print(
+            f"\n== {part}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True
+        )
+        record |= _RUN[part](options)
+    print(f"\n{time.monotonic() - begin:.0f} s, load now {os.getloadavg()[0]:.1f}")
+    if options.json:
+        table.save(options.json, record)
+    return 0
+
+
+def _speed(options: argparse.Namespace) -> dict[str, Any]:
+    plan = speed.Plan(
+        rounds=options.rounds or (2 if options.quick else 3),
+        seconds=1 if options.quick else 4,
+        flows=(1,) if options.quick else (1, 4),
+        other_rounds=3 if options.full else 1,
+        other_seconds=1 if options.quick else 2,
+        long_places=("loopback", "veth") if options.full else () if options.quick else ("veth",),
+    )
+    return {"speed": speed.compare(plan)}
+
+
+def _accuracy(options: argparse.Namespace) -> dict[str, Any]:
+    rates = RATES_BPS[1:3] if options.quick else RATES_BPS
+    plan = accuracy.Plan(
+        rates_bps=sorted(rates + MORE_BPS) if options.full else rates,
+        rtts_seconds=(0.02,) if options.quick else (0.0, 0.02),
+        rounds=2 if options.full else 1,
+        engines=accuracy.QUICK if options.quick else [engine for engine, _ in accuracy.ENGINES],
+        long_everywhere=options.full,
+    )
+    return {"accuracy": accuracy.compare(plan)}
+
+
+def _decisions(options: argparse.Namespace) -> dict[str, Any]:
+    courses = options.runs or (3 if options.quick else 9)
+    questions = options.runs or (9 if options.quick else 27)
+    return {
+        "stop": stopping.score(courses, options.seed),
+        "verify": verifying.score(questions, options.seed),
+    }
+
+
+_RUN = {"speed": _speed, "accuracy": _accuracy, "decisions": _decisions}
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.throughput",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="about two minutes")
+    parser.add_argument("--full", action="store_true", help="all rates, everything everywhere")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this; repeatable")
+    parser.add_argument("--rounds", type=int, default=0, help="alternating rounds of speed")
+    parser.add_argument("--runs", type=int, default=0, help="courses, and verify questions")
+    parser.add_argument("--seed", type=int, default=1, help="of the drawn lines")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
