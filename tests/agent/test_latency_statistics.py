@@ -1,12 +1,16 @@
 """Figures of a train of echoes: each by a table of small cases that a person can check."""
 
+import re
 import statistics
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.latency.statistics import jitter, median, percentile, summarise
+from agent.latency.train import Reply, Train
+from agent.probes.latency import OPTIONS, figures
 
 TWENTY = [float(number) for number in range(1, 21)]
 rtts = st.dictionaries(
@@ -87,3 +91,27 @@ def test_nothing_is_not_summarised() -> None:
     """No round trip is a failure of the measurement, not a zero."""
     with pytest.raises(ValueError, match="no round trip"):
         summarise({})
+
+
+def test_the_document_defines_every_figure_and_every_default() -> None:
+    """docs/methods.md has a row for each value that a train gives, and its numbers are ours."""
+    text = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+    section = text.split("\n## Latency\n")[1].split("\n## ")[0]
+    train = Train(timeout_seconds=2.0)
+    for sequence in range(3):
+        train.note_sent(sequence, float(sequence))
+        train.note_reply(Reply(sequence, sequence + 0.01))
+    defined = {
+        name
+        for row in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+        for name in re.findall(r"`([a-z0-9_]+)`", row)
+    }
+    assert defined == set(figures(train))
+    words = " ".join(section.split())
+    for name, said in (
+        ("count", "{} requests (`count`)"),
+        ("interval_seconds", "one every {} s (`interval_seconds`)"),
+        ("payload_bytes", "{} random bytes (`payload_bytes`)"),
+        ("timeout_seconds", "waited for {:g} s (`timeout_seconds`)"),
+    ):
+        assert said.format(OPTIONS[name].default) in words
