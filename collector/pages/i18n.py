@@ -1,5 +1,6 @@
 """The one table of words: :file:`texts.toml`, Japanese and English side by side."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from markupsafe import Markup, escape
+
 LANGUAGES: Final = ("ja", "en")
 """The first is the default."""
+_PHRASE_END: Final = re.compile(r"(?<=[ので])(?=[\u30a0-\u30ff\u4e00-\u9fff])|(?=（)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,14 @@ class Words:
     def either(self, key: str, otherwise: str) -> str:
         """Give the text of ``key``, or that of ``otherwise`` where the key comes from data."""
         return self.table.get(key) or self.table[otherwise]
+
+
+def phrases(text: str) -> Markup:
+    """Text of a table's head that breaks at the ends of phrases only, escaped.
+
+    Heads have ``word-break: keep-all``; Japanese has no blanks, so the places are named here.
+    """
+    return Markup("<wbr>").join(escape(part) for part in _PHRASE_END.split(text))
 
 
 def words(language: str) -> Words:

@@ -24,6 +24,9 @@ class ResultLine:
     upload: str
     latency: str
     detail: str
+    """Target, or why it failed."""
+    said: str
+    """What the agent said of the failure, in English; empty for success."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class RealPanel:
     download: str
     upload: str
     failure: str
+    said: str
+    """What the agent said of the failure, in English."""
     how: str
     loopback: bool
     """Measured inside one machine: no line was in the path."""
@@ -45,7 +50,7 @@ def result_line(words: Words, result: StoredResult) -> ResultLine:
     dash = words("site.none")
     return ResultLine(
         time=fmt.moment(words, result.started_at),
-        probe=words.either(f"probe.{result.probe}", "probe.other"),
+        probe=probe_words(words, result.probe),
         outcome=result.outcome,
         clock_suspect=result.clock_suspect,
         simulated=result.simulated,
@@ -53,6 +58,7 @@ def result_line(words: Words, result: StoredResult) -> ResultLine:
         upload=_speed(words, result, result.upload_bps),
         latency=_latency(words, result) or dash,
         detail=failure_words(words, result) or result.target,
+        said=result.failure_text or "",
     )
 
 
@@ -70,10 +76,11 @@ def real_panel(
         download=_speed(words, result, result.download_bps) or dash,
         upload=_speed(words, result, result.upload_bps) or dash,
         failure=failure_words(words, result),
+        said=result.failure_text or "",
         loopback=result.segment == "loopback",
         how=words(
             "real.how",
-            probe=words.either(f"probe.{result.probe}", "probe.other"),
+            probe=probe_words(words, result.probe),
             target=result.target,
             time=fmt.moment(words, result.started_at),
             seconds=seconds,
@@ -82,11 +89,15 @@ def real_panel(
 
 
 def failure_words(words: Words, result: StoredResult) -> str:
-    """The failure in words of the language, and what the agent said of it; empty for success."""
+    """The failure in words of the language; empty for success."""
     if result.failure_code is None:
         return ""
-    known = words.either(f"failure.{result.failure_code}", "failure.unknown")
-    return f"{known} ({result.failure_text})" if result.failure_text else known
+    return words.either(f"failure.{result.failure_code}", "failure.unknown")
+
+
+def probe_words(words: Words, probe: str) -> str:
+    """The name of a kind of test; as it is sent where it is not one of ours."""
+    return words.table.get(f"probe.{probe}") or probe
 
 
 def median_bps(values: Iterable[float]) -> float | None:

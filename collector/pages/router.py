@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from collector.pages.city import city_page
-from collector.pages.i18n import LANGUAGES, Words, words
+from collector.pages.i18n import LANGUAGES, Words, phrases, words
 from collector.pages.listing import Filter
 from collector.pages.school import school_page
 from collector.pages.sources import CITY_NAME, NoSuchWeek, PageSources, frame
@@ -128,13 +128,15 @@ def router(sources: PageSources) -> APIRouter:
 
 def environment() -> Environment:
     """Make the template environment: everything is escaped, an unknown name is an error."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["phrases"] = phrases
+    return made
 
 
 _LANGUAGE_NAMES: Final = {"ja": "site.japanese", "en": "site.english"}

@@ -485,7 +485,7 @@ def test_the_running_week_is_no_verdict(store: Store) -> None:
 
 def test_pages_and_api_count_ages_from_the_same_moment(demo: Browser) -> None:
     """In a simulated city an agent heard within two hours of the moment shown is not silent."""
-    page = _text(demo.get("/?lang=en&q=E001").text)
+    page = _text(Browser(demo.app).get("/?lang=en&q=E001").text)
     answer = Browser(demo.app).get("/v1/schools/E001").json()
     assert answer["agent_health"] == "fresh"
     assert "Reporting" in page
@@ -524,6 +524,40 @@ def test_without_a_survey_nothing_is_compared(store: Store) -> None:
     store.import_baseline(found)
     assert client.get("/v1/compliance").json()["baseline"]["met"] == 0
     assert "調査より 1 校多い" in _text(client.get("/").text)
+
+
+def test_every_head_may_break_at_phrases_only(demo: Browser) -> None:
+    """The heads of all tables pass through the filter."""
+    html = demo.get("/").text + demo.get("/schools/E023").text
+    for head in ("授業時間中の<wbr>充足", "調査で<wbr>充足", "測定値<wbr>（中央値）"):
+        assert head in html
+    css = demo.get("/static/hakaru.css").text
+    assert "thead th { word-break: keep-all;" in css
+
+
+def test_probes_and_failures_have_names(store: Store) -> None:
+    """A probe in words, an unknown one as it is; the failure in Japanese, the detail below it."""
+    store.import_schools([_school("E001", "試験校")])
+    agent = _enrol(store, "E001")
+    names = ("verify", "dns", "https", "tcp_connect", "stamp", "traceroute", "brand_new")
+    at = moment_of("2026-W23", 0, time(7))
+    sent = [
+        replace(_measured(agent, at, n, None, "no data for 3 s"), probe=name)
+        for n, name in enumerate(names, 1)
+    ]
+    _deliver(store, agent, sent)
+    client = _client(store)
+    html = client.get("/schools/E001").text
+    text = _text(html)
+    for words in ("基準速度の確認", "名前解決（DNS）", "TCP 接続", "STAMP", "経路", "brand_new"):
+        assert words in text
+    assert "その他" not in text.partition("最近の測定")[2].partition("学校の情報")[0]
+    detail = (
+        '<bdi>通信が止まった</bdi> <span class="said" lang="en"><bdi>no data for 3 s</bdi></span>'
+    )
+    assert html.count(detail) == 2 * len(names)
+    _deliver(store, agent, [_measured(agent, at, 9, None, "no data for 4 s")])
+    assert 'lang="en"><bdi>no data for 4 s</bdi></span></p>' in client.get("/").text
 
 
 def test_a_real_city_has_no_banner(store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import collector.pages
 from collector.judge.model import Figure, Reason, Status
-from collector.pages.i18n import LANGUAGES, table, words
+from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.schools.model import Kind, Line
 from collector.views import AgentHealth
 from wire.failure import FailureCode, Outcome
@@ -95,6 +95,22 @@ def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> 
     """A new reason, failure code or kind of school cannot be forgotten here."""
     lacking = [m.value for m in members if f"{section}.{m.value}" not in table()]
     assert lacking == []
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("学校数", "学校数"),
+        ("授業時間中の充足", "授業時間中の<wbr>充足"),
+        ("調査で充足", "調査で<wbr>充足"),
+        ("測定値（中央値）", "測定値<wbr>（中央値）"),
+        ("During lessons", "During lessons"),
+        ("<b>の学校", "&lt;b&gt;の<wbr>学校"),
+    ],
+)
+def test_heads_break_at_the_ends_of_phrases(text: str, broken: str) -> None:
+    """Never inside a word, and what stands there stays text."""
+    assert str(phrases(text)) == broken
 
 
 def test_an_unknown_language_reads_japanese() -> None:
