@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -95,6 +97,60 @@ def test_pages_fit_and_run_clean(url: str, tmp_path: Path, scheme: str) -> None:
     pictures = list(tmp_path.glob("*.png"))
     assert len(pictures) == len(found)
     assert all(picture.stat().st_size > 20_000 for picture in pictures)
+
+
+RED_PIXELS = """(() => {
+  const chart = document.getElementById("chart");
+  const canvas = chart.querySelector("canvas");
+  const context = canvas.getContext("2d");
+  const {plotTop, failedBottom} = chart.dataset;
+  const ratio = devicePixelRatio || 1;
+  const red = (top, bottom) => {
+    const {data} = context.getImageData(0, top * ratio, canvas.width, (bottom - top) * ratio);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const [r, g, b, a] = data.slice(at, at + 4);
+      if (a > 200 && r > 170 && g < 90 && b < 40) count += 1;
+    }
+    return count;
+  };
+  return {crosses: JSON.parse(document.getElementById("chart-data").textContent)
+            .failed.filter((why) => why !== null).length,
+          above: red(0, Number(failedBottom)),
+          below: red(Number(failedBottom), canvas.height / ratio),
+          gap: Number(plotTop) - Number(failedBottom)};
+})()"""
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_failed_tests_stand_outside_the_scale(url: str, size: str) -> None:
+    """Their crosses are in a strip above the plot: no pixel of them lies where a speed is read."""
+    loader = SourceFileLoader("screenshots", str(SCRIPT))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    screenshots = module_from_spec(spec)
+    loader.exec_module(screenshots)
+    browser = screenshots.Chromium(shutil.which("chromium"), 60.0)
+    try:
+        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        browser.call("Page.enable", session)
+        width, height, mobile = screenshots.SIZES[size]
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        browser.call("Emulation.setDeviceMetricsOverride", session, **metrics)
+        browser.call("Page.navigate", session, url=f"{url}/schools/E023")
+        browser.wait_for("Page.loadEventFired")
+        time.sleep(0.3)
+        answer = browser.call(
+            "Runtime.evaluate", session, expression=RED_PIXELS, returnByValue=True
+        )
+    finally:
+        browser.close()
+    found = answer["result"]["value"]
+    assert found["crosses"] > 0
+    assert found["above"] > 0
+    assert found["below"] == 0
+    assert found["gap"] >= 4
 
 
 def test_the_check_itself_sees_what_is_wrong() -> None:

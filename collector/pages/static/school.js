@@ -1,5 +1,6 @@
-// The chart of one school: quiet tests as dots, lesson-hour tests as triangles, failures as
-// crosses at the foot (they have no speed), the required speed as a line or a band.
+// The chart of one school: quiet tests as dots, lesson-hour tests as triangles, the required
+// speed as a line or a band. Failed tests have no speed: they are crosses in a strip of their
+// own above the plot, which has no scale.
 "use strict";
 (() => {
   for (const select of document.querySelectorAll("select[data-submit]")) {
@@ -41,6 +42,14 @@
   const names = ["quiet", "lesson", "other"];
   const colours = { quiet: "--met", lesson: "--lesson", other: "--open" };
 
+  const anyFailed = data.failed.some((why) => why !== null);
+  const STRIP = 16; // height of the strip of failed tests, and what lies between it and the plot
+  const GAP = 8;
+  const failedStrip = (plot) => {
+    const ratio = devicePixelRatio || 1;
+    return { top: plot.bbox.top - (STRIP + GAP) * ratio, height: STRIP * ratio };
+  };
+
   const draw = (plot) => {
     const context = plot.ctx;
     const ratio = devicePixelRatio || 1;
@@ -76,18 +85,34 @@
         shapes[name](context, plot.valToPos(plot.data[0][at], "x", true), plot.valToPos(value, "y", true), 3.6 * ratio);
       });
     });
+    context.restore();
+    if (!anyFailed) return;
+    context.save();
+    const strip = failedStrip(plot);
+    context.fillStyle = colour("--line");
+    context.globalAlpha = 0.45;
+    context.fillRect(left, strip.top, width, strip.height);
+    context.globalAlpha = 1;
+    context.fillStyle = colour("--not-met");
+    context.font = `${11 * ratio}px system-ui, sans-serif`;
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    const middle = strip.top + strip.height / 2;
+    context.fillText(data.labels.failed, left - 6 * ratio, middle);
+    context.beginPath();
+    context.rect(left, strip.top, width, strip.height);
+    context.clip();
     context.strokeStyle = colour("--not-met");
     context.lineWidth = 2.2 * ratio;
-    const foot = top + height - 8 * ratio;
     const arm = 4 * ratio;
     data.failed.forEach((why, at) => {
       if (why === null) return;
       const x = plot.valToPos(plot.data[0][at], "x", true);
       context.beginPath();
-      context.moveTo(x - arm, foot - arm);
-      context.lineTo(x + arm, foot + arm);
-      context.moveTo(x + arm, foot - arm);
-      context.lineTo(x - arm, foot + arm);
+      context.moveTo(x - arm, middle - arm);
+      context.lineTo(x + arm, middle + arm);
+      context.moveTo(x + arm, middle - arm);
+      context.lineTo(x - arm, middle + arm);
       context.stroke();
     });
     context.restore();
@@ -108,7 +133,7 @@
     tip.hidden = false;
     const x = plot.valToPos(plot.data[0][at], "x") + plot.over.offsetLeft;
     tip.style.left = `${Math.max(0, Math.min(x + 8, box.clientWidth - tip.offsetWidth))}px`;
-    tip.style.top = "4px";
+    tip.style.top = `${plot.over.offsetTop + 4}px`;
   };
 
   const day = 86400;
@@ -135,6 +160,7 @@
   const options = {
     width: box.clientWidth,
     height: 320,
+    padding: [anyFailed ? STRIP + GAP + 4 : null, null, null, null],
     legend: { show: false },
     cursor: { drag: { x: true, y: false }, points: { show: false }, y: false },
     scales: { x: { time: true, range: (plot, low, high) => (low === high ? [low - day / 2, high + day / 2] : [low - (high - low) * 0.02, high + (high - low) * 0.02]) }, y: { range: () => [0, Math.max(...all) * 1.08] } },
@@ -147,6 +173,10 @@
   };
   const plot = new uPlot(options, [data.x, ...names.map((name) => mbps(data[name]))], box);
   box.append(tip);
+  // where things are drawn, in CSS pixels, for whoever looks at the picture
+  const ratio = devicePixelRatio || 1;
+  box.dataset.plotTop = plot.bbox.top / ratio;
+  if (anyFailed) box.dataset.failedBottom = (failedStrip(plot).top + failedStrip(plot).height) / ratio;
   new ResizeObserver(() => {
     if (box.clientWidth && box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: 320 });
   }).observe(box);
