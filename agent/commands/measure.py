@@ -34,6 +34,7 @@ EXAMPLES = {
     "http_download": "hakaru-agent measure http_download --target https://files.example/100MB.bin",
     "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
     "path_mtu": "hakaru-agent measure path_mtu --target centre.example --tcp-port 4443",
+    "public_address": "hakaru-agent measure public_address --target centre.example:3478",
 }
 
 

@@ -9,6 +9,7 @@ import threading
 
 from agent.clock import SystemClock
 from agent.failure import MeasurementFailed
+from agent.responder import stun
 from agent.responder.admission import Admission
 from agent.responder.server import Responder, listen
 from agent.responder.stamp import Reflector, bind
@@ -34,6 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="reflect STAMP packets too, on this UDP port; its sessions are opened on the TCP port "
         "of the same number (usual: 862; port 0: any)",
+    )
+    parser.add_argument(
+        "--stun-listen",
+        metavar="HOST:PORT",
+        help="tell whoever asks what address it has, on this UDP port (usual: 3478; port 0: any)",
     )
     parser.add_argument("--verbose", action="store_true", help="log every flow")
 
@@ -62,6 +68,9 @@ def run(options: argparse.Namespace) -> int:
     if options.stamp_listen and not _reflect(options.stamp_listen, admission):
         listener.close()
         return 1
+    if options.stun_listen and not _answer_stun(options.stun_listen):
+        listener.close()
+        return 1
     responder = Responder(listener, admission, SystemClock())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: responder.stop())
@@ -88,6 +97,22 @@ def _reflect(address: str, admission: Admission) -> bool:
     reflector = Reflector(udp, listener, admission, SystemClock(), random.SystemRandom())
     threading.Thread(target=reflector.serve, name="stamp", daemon=True).start()
     print(f"responder: STAMP on {bound[0]} port {bound[1]}", file=sys.stderr, flush=True)
+    return True
+
+
+def _answer_stun(address: str) -> bool:
+    """Start a STUN server in a thread that ends with the process; say so, or why not."""
+    try:
+        udp = stun.bind(*_listen_address(address))
+    except MeasurementFailed as error:
+        print(f"--stun-listen: {error.failure.text}", file=sys.stderr)
+        return False
+    except OSError as error:
+        print(f"cannot listen on {address}: {error}. Choose another port.", file=sys.stderr)
+        return False
+    bound = udp.getsockname()
+    threading.Thread(target=stun.StunServer(udp).serve, name="stun", daemon=True).start()
+    print(f"responder: STUN on {bound[0]} port {bound[1]}", file=sys.stderr, flush=True)
     return True
 
 

@@ -69,6 +69,8 @@ REGISTRY: Final[Mapping[str, str]] = {
     "ookla": "agent.probes.ookla",
     "http_download": "agent.probes.http_download",
     "traceroute": "agent.probes.traceroute",
+    "path_mtu": "agent.probes.path_mtu",
+    "public_address": "agent.probes.public_address",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
 
