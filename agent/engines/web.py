@@ -16,7 +16,7 @@ from agent.failure import MeasurementFailed, translate
 from agent.resolve import Address, resolve_all
 from agent.target_url import Url, parse_location
 from agent.web import tls
-from agent.web.blocked import Rules, same_service, why_blocked
+from agent.web.blocked import LOOKED_AT_BYTES, Rules, same_service, why_blocked
 from agent.web.dial import dial
 from agent.web.http import REDIRECTS, Exchange
 from wire.failure import FailureCode, Operation
@@ -159,13 +159,24 @@ def _head(sock: socket.socket, exchange: Exchange, until: float, clock: Clock) -
             data = sock.recv(_CHUNK_BYTES)
             came += len(data)
             exchange.receive(data)
+        while _page_to_look_at(exchange):
+            sock.settimeout(_left(until, clock))
+            exchange.receive(sock.recv(_CHUNK_BYTES))
     except TimeoutError as error:
+        if exchange.status is not None:
+            return  # what came of the page has to do
         if came:
             text = "the answer's head came so slowly that it was not complete in its time"
             code = FailureCode.TOO_SLOW
         else:
             code, text = FailureCode.NO_REPLY, "connected, but no byte of an answer came"
         raise MeasurementFailed(code, Operation.HANDSHAKE, text) from error
+
+
+def _page_to_look_at(exchange: Exchange) -> bool:
+    """Tell whether more of a page is needed to recognise a block page by its words."""
+    html = "html" in exchange.headers.get("content-type", "").lower()
+    return html and not exchange.complete and exchange.body_bytes < LOOKED_AT_BYTES
 
 
 def _next(

@@ -173,9 +173,11 @@ def _estimate(found: Downloaded, seconds: float) -> Estimate:
     try:
         rate = estimate(samples, warmup_seconds(min(seconds, took)))
     except TooLittle as error:
-        small = "; the file is too small for this line: name a bigger one"
-        text = f"after {took:.2f} s: {error}{small if found.complete else ''}"
-        code = FailureCode.TOO_SLOW if samples[-1].total_bytes else FailureCode.STALLED
+        short = took < min(seconds, 1.0)
+        small = "; the file (or max_bytes) is too small for this line: name a bigger one"
+        text = f"after {took:.2f} s: {error}{small if short else ''}"
+        came = samples[-1].total_bytes > 0 or found.complete
+        code = FailureCode.TOO_SLOW if came else FailureCode.STALLED
         raise download.failed(code, text, samples, Operation.DOWNLOAD) from error
     if rate.window_bytes < _FEWEST_BYTES:
         text = f"{rate.window_bytes} bytes in {rate.window_seconds:.1f} s are too few for a rate"

@@ -73,7 +73,7 @@ def pump(source, sink):
 def one(sock):
     try:
         with context.wrap_socket(sock, server_side=True) as near:
-            with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as far:
+            with socket.create_connection((sys.argv[3], int(sys.argv[2]))) as far:
                 other = threading.Thread(target=pump, args=(far, near))
                 other.start()
                 pump(near, far)
@@ -82,7 +82,7 @@ def one(sock):
         pass
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[1])
-listener = socket.create_server(("127.0.0.1", 0))
+listener = socket.create_server((sys.argv[3], 0))
 print(listener.getsockname()[1], flush=True)
 while True:
     threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
@@ -96,7 +96,9 @@ def terminator(folder: Path, authority: Authority, port: int) -> Iterator[int]:
     chain = folder / "server.pem"
     own.private_key_and_cert_chain_pem.write_to_path(str(chain))
     with subprocess.Popen(
-        [sys.executable, "-c", TERMINATOR, str(chain), str(port)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", TERMINATOR, str(chain), str(port), "127.0.0.1"],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -114,7 +116,9 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def web(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def web(
+    answer: Answer, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[int]:
     """Port of a web server that lets ``answer`` do everything."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -129,7 +133,7 @@ def web(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         def log_message(self, *words: object) -> None:
             """Tests are quiet."""
 
-    server = _Quiet(("127.0.0.1", 0), Handler)
+    server = _Quiet((host, 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False

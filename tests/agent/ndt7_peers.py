@@ -171,7 +171,7 @@ def _request(sock: socket.socket, over: threading.Event) -> bytes:
 
 
 def _is_download(sock: socket.socket) -> bool:
-    return _paths[id(sock)].endswith(b"download")
+    return _paths[id(sock)].partition(b"?")[0].endswith(b"download")
 
 
 def _drain(sock: socket.socket, over: threading.Event) -> None:

@@ -16,7 +16,7 @@ CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
 <download testlength="{seconds}" threadsperurl="4"/>
 <upload testlength="{seconds}" ratio="5" maxchunkcount="50" threads="2"/></settings>"""
 SERVERS = """<?xml version="1.0" encoding="UTF-8"?>
-<settings><servers><server url="http://127.0.0.1:{port}/speedtest/upload.php" lat="36.4"
+<settings><servers><server url="http://{host}:{port}/speedtest/upload.php" lat="36.4"
  lon="139.1" name="Stand-in" country="Japan" cc="JP" sponsor="Tests" id="7"/></servers>
 </settings>"""
 
@@ -37,6 +37,7 @@ def speedtest(
     pace: Callable[[int], None] = lambda _size: None,
     seconds: int = 2,
     threads: int = 1,
+    host: str = "127.0.0.1",
 ) -> Iterator[tuple[str, Served]]:
     """URL of the stand-in and what it counts.
 
@@ -47,7 +48,7 @@ def speedtest(
     config = CONFIG.format(seconds=seconds, threads=threads).encode()
 
     def servers(handler: BaseHTTPRequestHandler) -> None:
-        say(200, SERVERS.format(port=place["port"]).encode(), "text/xml")(handler)
+        say(200, SERVERS.format(host=host, port=place["port"]).encode(), "text/xml")(handler)
 
     answers: dict[str, Answer] = {
         "config": say(200, config, "text/xml"),
@@ -62,9 +63,9 @@ def speedtest(
         with contextlib.suppress(OSError):
             answers[_kind(handler)](handler)
 
-    with web(answer) as port:
+    with web(answer, host=host) as port:
         place["port"] = port
-        yield f"http://127.0.0.1:{port}", served
+        yield f"http://{host}:{port}", served
 
 
 def cut(body: bytes, promised: int, kind: str = "text/xml") -> Answer:
