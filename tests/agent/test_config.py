@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import Config, ConfigRefused, load, parse
+from agent.budget import Budget
+from agent.config import Config, ConfigRefused, LineSettings, load, parse
 from agent.probes import REGISTRY
 from agent.push import PushSettings
 from agent.schedule import Window
@@ -136,6 +137,57 @@ BAD = [
         "tests[0].windows[0].runs: found 2000, allowed is at most 720 (10 s for each run)",
     ),
     (
+        "[budget]\nday_bytes = 5" + GOOD,
+        "budget.day_bytes: found 5, allowed is a whole number from 1000000 to 1125899906842624",
+    ),
+    (
+        "[budget]\nmonth_bytes = 5_000_000\n"
+        + changed("latency", "throughput").replace("192.0.2.1", "192.0.2.1:1"),
+        (
+            "budget.month_bytes: found 5000000, allowed is at least 2650000000, one run of "
+            "tests[0] at fastest_bps 1e+09: raise it, shorten options.seconds, or set "
+            "fastest_bps to what the line can carry at most"
+        ),
+    ),
+    (
+        "[line]\nbusy_retries = 21" + GOOD,
+        "line.busy_retries: found 21, allowed is a whole number from 0 to 20",
+    ),
+    (
+        '[clock]\nntp_server = "0x1"' + GOOD,
+        f"clock.ntp_server: found 0x1, allowed is {ADDRESS}",
+    ),
+    (
+        "[[closed]]\nfirst = 2026-02-30" + GOOD,
+        "not TOML: Invalid date or datetime (at line 2, column 9)",
+    ),
+    (
+        '[[closed]]\nfirst = "2026-02-30"' + GOOD,
+        "closed[0].first: found 2026-02-30, allowed is a day such as 2026-07-21",
+    ),
+    (
+        "[[closed]]\nfirst = 2026-07-21\nlast = 2026-07-20" + GOOD,
+        "closed[0].last: found 2026-07-20, allowed is 2026-07-21 or later",
+    ),
+    (
+        '[[blackouts]]\nfirst = 2026-07-21\nfrom = "12:00"\nto = "09:00"' + GOOD,
+        "blackouts[0].to: found 09:00, allowed is a time after from (12:00)",
+    ),
+    (
+        changed("[[tests]]", '[[tests]]\ncalibrate = "weekly"'),
+        "tests[0].calibrate: found weekly, allowed is never: only throughput has a length",
+    ),
+    (
+        changed("[[tests]]", '[[tests]]\nwhen_busy = "wait"'),
+        "tests[0].when_busy: found wait, allowed is one of measure defer",
+    ),
+    (
+        changed("latency", "throughput")
+        .replace("192.0.2.1", "192.0.2.1:1")
+        .replace('"08:00", runs = 2', '"06:02", runs = 2'),
+        "tests[0].windows[0].runs: found 2, allowed is at most 1 (70 s for each run)",
+    ),
+    (
         changed(", runs = 2", ""),
         "tests[0].windows[0].runs: found nothing, allowed is to be present",
     ),
@@ -210,6 +262,9 @@ def test_example_is_read_and_shows_the_defaults() -> None:
     assert example.zone.key == "Asia/Tokyo"
     assert example.cap_bytes == DEFAULT_CAP_BYTES
     assert example.push == PushSettings()
+    assert example.budget == Budget()
+    assert example.line == LineSettings()
+    assert (example.tests[0].calibrate, example.tests[0].when_busy) == (True, "measure")
     assert [planned.probe for planned in example.tests] == ["throughput", "throughput", "latency"]
     assert example.tests[0].windows[0] == Window(
         days=frozenset(range(5)), from_seconds=6 * 3600, to_seconds=8 * 3600, runs=2

@@ -13,6 +13,7 @@ import pytest
 
 from agent import busy, heavy, runner
 from agent.budget import Budget
+from agent.clock_check import Anchor
 from agent.clock_watch import ClockWatch
 from agent.config import Config, LineSettings, Planned
 from agent.context import Reading
@@ -90,6 +91,7 @@ class Lab:
             target=planned.target,
             values=values,
             started_at=self.clock.now(),
+            monotonic_start_seconds=self.clock.monotonic_seconds(),
             context={"options": dict(planned.options)},
         )
 
@@ -312,6 +314,60 @@ def test_the_full_length_run_is_marked_and_ten_seconds_long(
         assert all(each.context["options"]["seconds"] == 1 for each in usual)  # type: ignore[index,call-overload]  # JSON
     (one,) = calibrations
     assert one.context["options"]["seconds"] == 10  # type: ignore[index,call-overload]  # JSON
+
+
+@pytest.mark.parametrize("hours", [2, -2, 400 * 24, -400 * 24])
+def test_steps_of_the_clock_do_not_move_the_schedule_once_the_time_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Half an hour in the wall clock jumps: every slot runs once, none is made up for."""
+    lab = Lab()
+    watch = ClockWatch(
+        lab.clock,
+        random.Random(1),
+        kernel=lambda: ErrorEstimate(synchronised=False, error_seconds=None),
+    )
+    now = lab.clock.monotonic_seconds()
+    watch._learn(Anchor("a test", lab.clock.now().timestamp(), now, 0.1), now)
+
+    def step(minute: int) -> None:
+        if minute == 30 and not stepped:
+            stepped.append(minute)
+            lab.clock.moment += timedelta(hours=hours)
+
+    stepped: list[int] = []
+    live(tmp_path, monkeypatch, settings([HEAVY, LIGHT]), lab, watch=watch, at_minute=step)
+    probes = [probe for probe, _ in lab.measured]
+    assert (probes.count("throughput"), probes.count("latency")) == (6, 30)
+    assert stepped == [30]
+    states = [each.context["clock_state"] for each in lab.kept]
+    assert set(states) == {"good", "wrong"}
+
+
+def test_a_light_test_that_hangs_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one child hangs, the other tests keep their moments; its own slots pass."""
+    lab = Lab()
+    release = threading.Event()
+
+    def hold(planned: Planned) -> None:
+        if planned.target == "192.0.2.66":
+            release.wait(60)
+
+    def at_minute(minute: int) -> None:
+        if minute >= 60:
+            release.set()
+
+    lab.hold = hold
+    monkeypatch.setattr(
+        Runner, "running_count", property(lambda life: max(0, len(life._running) - 1))
+    )
+    hanging = replace(LIGHT, target="192.0.2.66")
+    live(tmp_path, monkeypatch, settings([LIGHT, HEAVY, hanging]), lab, at_minute=at_minute)
+    done = [each.target for each in lab.kept if each.target != "192.0.2.66"]
+    assert done.count(HEAVY.target) == 6
+    assert done.count(LIGHT.target) >= 28
 
 
 @pytest.mark.parametrize(
