@@ -59,6 +59,7 @@ Probe = Callable[[Request, Report], Findings]
 REGISTRY: Final[Mapping[str, str]] = {
     "throughput": "agent.probes.throughput",
     "verify": "agent.probes.verify",
+    "responsiveness": "agent.probes.responsiveness",
     "latency": "agent.probes.latency",
     "tcp_connect": "agent.probes.tcp_connect",
     "dns": "agent.probes.dns",

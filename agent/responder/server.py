@@ -162,6 +162,8 @@ class Responder:
         flow = Flow(sock, side="server", test=test, store=store, early=upgrade.early)
         if test == "download" and upgrade.pace_bps is not None:
             flow.pace(upgrade.pace_bps)
+        if upgrade.prompt:
+            flow.be_prompt()
         engine = Engine([flow], self._clock, endpoints)
         try:
             self._run(engine, test, endpoints[0])

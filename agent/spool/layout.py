@@ -55,7 +55,15 @@ class Worth(IntEnum):
 
 
 HEAVY_PROBES: Final = frozenset(
-    {"throughput", "verify", "iperf3", "ndt7_public", "ookla", "http_download"}
+    {
+        "throughput",
+        "verify",
+        "responsiveness",
+        "iperf3",
+        "ndt7_public",
+        "ookla",
+        "http_download",
+    }
 )
 """Those that load the line; the schedule runs them one at a time."""
 CLASS_SHIFT: Final = 48

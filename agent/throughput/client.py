@@ -1,6 +1,6 @@
 """The client: connect N flows, run one direction, say what was found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import process_time
 from typing import Final
@@ -73,9 +73,11 @@ def measure_direction(
     seconds: float,
     clock: Clock,
     on_tick: OnTick,
+    on_open: Callable[[Sequence[Flow]], None] | None = None,
 ) -> DirectionResult:
     """Run one direction for ``seconds``, or until ``on_tick`` says that it has seen enough.
 
+    ``on_open`` is given the flows before they start.
     Raises :class:`MeasurementFailed`, with partials.
     """
     store = FrameStore(masked=True) if test == "upload" else None
@@ -85,6 +87,8 @@ def measure_direction(
     ]
     engine = Engine(opened, clock)
     try:
+        if on_open is not None:
+            on_open(opened)
         payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
         before = process_time()
         samples = _run(engine, seconds, payload, Operation(test))

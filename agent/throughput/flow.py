@@ -11,6 +11,7 @@ import socket
 import struct
 import termios
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -39,6 +40,9 @@ _NOTSENT_BYTES: Final = (256 * 1024, 2 * 1024 * 1024)
 """Fewest and most bytes that wait unsent in the kernel."""
 _NOTSENT_SECONDS: Final = 0.1
 """A busy machine may not run the sender for this long without the path running dry."""
+_PROMPT_BYTES: Final = (4 * 1024, 512 * 1024)
+_PROMPT_SECONDS: Final = 0.01
+"""The same where small frames must not wait long behind the data, see :meth:`Flow.be_prompt`."""
 _NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
 _PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
 _MOST_PONGS: Final = 4
@@ -92,6 +96,12 @@ class Flow:
         """Bytes of the TCP stream received since the upgrade (frame headers included)."""
         self.sent_bytes = 0
         """Bytes given to the kernel: not what arrived, see :meth:`progress`."""
+        self.on_pong: Callable[[bytes], None] | None = None
+        """Called with the payload of every pong as it is read."""
+        self._notsent_bytes = _NOTSENT_BYTES
+        self._notsent_seconds = _NOTSENT_SECONDS
+        self._about_bytes: int | None = None
+        self._writes_a_turn = _CALLS_A_TURN
         self._store = store
         self._frame: Frame | None = None
         self._offset = 0
@@ -180,7 +190,7 @@ class Flow:
     def write_ready(self) -> None:
         """Send until the kernel takes no more: small frames between binary ones, never inside."""
         try:
-            for _ in range(_CALLS_A_TURN):
+            for _ in range(self._writes_a_turn):
                 if self._frame is None and self._outbox:
                     if not self._send_small(self._outbox[0]):
                         return
@@ -206,6 +216,29 @@ class Flow:
             endpoints=endpoints,
         )
         self._queue(Opcode.TEXT, payload)
+
+    def ping(self, payload: bytes) -> bool:
+        """Queue a ping (RFC 6455 section 5.5.2); False where too much waits already."""
+        if self._over() or self._stopping or len(self._outbox) >= _MOST_PONGS:
+            return False
+        self._queue(Opcode.PING, payload)
+        if not self.sends:  # the engine does not look yet whether this socket takes anything
+            self.write_ready()
+        return True
+
+    def be_prompt(self) -> None:
+        """Keep what small frames wait behind to about 10 ms of the rate, and never hold one back.
+
+        Without, up to 0.1 s of data wait unsent in the kernel and a binary message may be longer,
+        and Nagle's algorithm holds a small frame until the one before it is acknowledged.
+        """
+        self._notsent_bytes, self._notsent_seconds = _PROMPT_BYTES, _PROMPT_SECONDS
+        self._about_bytes = _PROMPT_BYTES[0]
+        self._writes_a_turn = 1  # the kernel fills up what it has begun, up to 64 KiB
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.sends:
+                self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, self._notsent_bytes[0])
 
     def stop(self) -> None:
         """Send no further binary message; close once the current one is out (RFC 6455 7.1.2)."""
@@ -234,9 +267,11 @@ class Flow:
         if self._over():
             return
         if self.sends:
-            fewest, most = _NOTSENT_BYTES
-            size = max(fewest, min(most, int(rate_bytes_per_second * _NOTSENT_SECONDS)))
+            fewest, most = self._notsent_bytes
+            size = max(fewest, min(most, int(rate_bytes_per_second * self._notsent_seconds)))
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, size)
+            if self._about_bytes is not None:
+                self._about_bytes = size
         else:
             low = min(_LOWAT_MAXIMUM_BYTES, int(rate_bytes_per_second * _LOWAT_SECONDS))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
@@ -276,7 +311,7 @@ class Flow:
     def _send_binary(self) -> None:
         assert self._store is not None
         if self._frame is None:
-            self._frame = self._store.frame_for(self.sent_bytes)
+            self._frame = self._store.frame_for(self.sent_bytes, self._about_bytes)
             self._offset = 0
         sent = self._store.send(self.sock, self._frame, self._offset)
         self.sent_bytes += sent
@@ -298,6 +333,9 @@ class Flow:
         elif message.opcode is Opcode.PING:
             if not self._stopping and len(self._outbox) < _MOST_PONGS:
                 self._queue(Opcode.PONG, message.payload)
+        elif message.opcode is Opcode.PONG:
+            if self.on_pong is not None:
+                self.on_pong(message.payload)
         elif message.opcode is Opcode.CLOSE:
             self.ended = "closed"  # the engine answers: a last report, then our close frame
 

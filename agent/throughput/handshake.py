@@ -25,6 +25,8 @@ MAX_HEAD_BYTES: Final = 16_384
 _QUERY_LIMIT_BYTES: Final = 4_096
 PACE_FIELD: Final = "pace_bps"
 """Query field of a download: send at most this many bits per second on this flow."""
+PROMPT_QUERY: Final = "prompt=1"
+"""Query of a test whose small frames must not wait long behind its data."""
 _NEVER_OURS: Final = (200, 407, 511)
 """A page, a proxy that wants a password, a network that wants a login (RFC 6585 section 6)."""
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -159,6 +161,12 @@ class Upgrade:
         """
         text = parse_qs(self.query).get(PACE_FIELD, [""])[0]
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+    @property
+    def prompt(self) -> bool:
+        """Whether the client asks that small frames do not wait long behind the data."""
+        name, _, value = PROMPT_QUERY.partition("=")
+        return parse_qs(self.query).get(name) == [value]
 
 
 class Rejected(Exception):
