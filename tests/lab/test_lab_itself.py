@@ -207,7 +207,7 @@ def test_mtu_of_a_link_is_enforced() -> None:
         assert up.largest_bytes == 1454 + 14
 
 
-@pytest.mark.parametrize(("payload_bytes", "mbps"), [(1472, 20), (958, 20), (100, 3)])
+@pytest.mark.parametrize(("payload_bytes", "mbps"), [(1472, 20), (958, 20), (100, 8)])
 def test_shaper_counts_ethernet_frames(payload_bytes: int, mbps: int) -> None:
     """A datagram counts as payload + 8 UDP + 20 IP + 14 Ethernet: rate divides by that.
 
