@@ -36,7 +36,7 @@ class Words:
 
 
 def phrases(text: str) -> Markup:
-    """Text of a table's head that breaks at the ends of phrases only, escaped.
+    """Text of a head that breaks at the ends of phrases only, escaped.
 
     Heads have ``word-break: keep-all``; Japanese has no blanks, so the places are named here.
     """

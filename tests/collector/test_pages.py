@@ -529,7 +529,7 @@ def test_without_a_survey_nothing_is_compared(store: Store) -> None:
 def test_every_head_may_break_at_phrases_only(demo: Browser) -> None:
     """The heads of all tables pass through the filter."""
     html = demo.get("/").text + demo.get("/schools/E023").text
-    for head in ("授業時間中の<wbr>充足", "調査で<wbr>充足", "測定値<wbr>（中央値）"):
+    for head in ("授業中の<wbr>充足", "調査で<wbr>充足", "測定値<wbr>（中央値）"):
         assert head in html
     css = demo.get("/static/hakaru.css").text
     assert "thead th { word-break: keep-all;" in css
