@@ -1,6 +1,7 @@
 """Traceroute over loopback and against an engine that is told what to do; what is refused."""
 
 import errno
+import subprocess
 import sys
 from collections.abc import Mapping
 from random import Random
@@ -15,7 +16,7 @@ from agent.measure import measure
 from agent.path import packet_engine
 from agent.path.replies import Event, NotSent, Reply, Sent
 from agent.path.trace import Plan, Probe, Trace
-from agent.probes import Request, load
+from agent.probes import REGISTRY, Request, load
 from agent.probes.options import OptionRefused
 from agent.probes.traceroute import probe, run_trace
 from wire.codec import MAX_RECORD_BYTES, decode, encode
@@ -36,6 +37,13 @@ def request(
         random=Random(7),
         deadline_seconds=deadline_seconds,
     )
+
+
+def test_scapy_stays_in_its_own_process() -> None:
+    """No probe and no command loads it: neither its time, its memory nor its licence gets in."""
+    modules = ", ".join(REGISTRY.values())
+    code = f"import sys, agent.cli, {modules}; sys.exit('scapy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("method", ["auto", "sockets"])

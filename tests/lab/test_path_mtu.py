@@ -93,9 +93,7 @@ def server(hosts: Chain, version: int) -> str:
 
 @pytest.mark.parametrize("quiet", [False, True], ids=["icmp", "no-icmp"])
 @pytest.mark.parametrize("protocol", ["icmp", "udp"])
-@pytest.mark.parametrize(
-    ("version", "mtu"), [(4, 1454), (4, 1460), (4, 1331), (6, 1454), (6, 1371), (4, 1500)]
-)
+@pytest.mark.parametrize(("version", "mtu"), [(4, 1454), (6, 1371), (4, 1500)])
 def test_exact_to_the_byte(
     hosts: Chain, version: int, mtu: int, protocol: str, quiet: bool
 ) -> None:
@@ -148,7 +146,7 @@ def test_loss_is_not_taken_for_size(hosts: Chain) -> None:
     silence(hosts[1])
     hosts[2].run("iptables", "-A", "FORWARD", "-p", "icmp", "-m", "statistic", "--mode", "nth",
                  "--every", "5", "--packet", "0", "-j", "DROP")  # fmt: skip
-    values = measured(hosts[0], hosts[3].address, "--timeout-seconds", "0.5")["values"]
+    values = measured(hosts[0], hosts[3].address, "--timeout-seconds", "0.25")["values"]
     assert values["path_mtu_bytes"] == 1454
 
 
