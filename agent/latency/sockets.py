@@ -20,12 +20,12 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from agent.clock import Clock
 from agent.failure import BY_ERRNO, MeasurementFailed
+from agent.kernel_time import SO_TIMESTAMPNS_NEW, arrival
 from agent.latency.packet import (
     ECHO_REPLY,
     ECHO_REQUEST,
@@ -40,8 +40,6 @@ from wire.failure import FailureCode, Operation
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 # Numbers of the Linux ABI that the socket module does not name.
-_SO_TIMESTAMPNS_NEW: Final = 64  # 64-bit times on every architecture, since Linux 5.1
-_TIMESPEC: Final = struct.Struct("=qq")
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
 _MSG_ERRQUEUE: Final = 0x2000
@@ -55,7 +53,6 @@ _MAX_PACKET_BYTES: Final = 65_535
 _ANCILLARY_BYTES: Final = 512
 _MAX_AT_ONCE: Final = 1_000
 """Messages read in one go, so that a flood of them cannot hold up the schedule."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_HERE: Final = (errno.EACCES, errno.EPERM, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT)
 _HOW_TO_PERMIT: Final = (
     "ICMP echo is not permitted to this program. Either allow its group the unprivileged socket: "
@@ -132,7 +129,7 @@ class EchoSocket:
     def _prepare(self, address: Address) -> None:
         sock = self._socket
         sock.setblocking(False)
-        self.stamped = _set(sock, socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
+        self.stamped = _set(sock, socket.SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)
         if self.version == 6:
             _set(sock, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         else:
@@ -151,8 +148,8 @@ class EchoSocket:
                 and echo.identifier == self._identifier
                 and echo.payload == self._payload
             ):
-                age = self._age_seconds(ancillary)
-                yield Reply(echo.sequence, self._clock.monotonic_seconds(), age)
+                now, age = arrival(ancillary, self._clock)
+                yield Reply(echo.sequence, now, age)
 
     def _troubles(self) -> Iterator[Trouble]:
         for quoted, ancillary in self._drain(_MSG_ERRQUEUE):
@@ -193,15 +190,6 @@ class EchoSocket:
                     raise
                 continue  # the copy of an entry in the error queue; reading it has cleared it
             yield message, ancillary
-
-    def _age_seconds(self, ancillary: list[tuple[int, int, bytes]]) -> float:
-        for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS_NEW:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-                now_us = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
-                age_ns: int = (now_us - seconds * 1_000_000) * 1_000 - nanoseconds
-                return age_ns / 1e9
-        return 0.0
 
 
 _ERROR_MESSAGES: Final = (

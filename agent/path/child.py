@@ -21,23 +21,20 @@ import select
 import socket
 import struct
 import sys
-from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
 from agent.clock import Clock, SystemClock
+from agent.kernel_time import SO_TIMESTAMPNS_NEW, arrival
 from agent.path.bpf import INSTRUCTION, program
 from agent.path.flows import Query
 
 ETHERTYPES: Final = {4: 0x0800, 6: 0x86DD}
 SO_ATTACH_FILTER: Final = 26
-SO_TIMESTAMPNS_NEW: Final = 64  # 64-bit times on every architecture, since Linux 5.1
-TIMESPEC: Final = struct.Struct("=qq")
 SNAP_BYTES: Final = 2_048
 RECEIVE_BYTES: Final = 1 << 20
 MOST_AT_ONCE: Final = 200
 MOST_COMMAND_BYTES: Final = 65_536
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def main() -> int:
@@ -151,21 +148,9 @@ def _arrived(listener: socket.socket, clock: Clock) -> list[tuple[bytes, float]]
             break
         if address[2] == socket.PACKET_OUTGOING:
             continue
-        now = clock.monotonic_seconds()
-        age = _age_seconds(ancillary, clock)
-        # a wall clock that stepped meanwhile gives an impossible age: leave it out
-        found.append((packet, now - age if 0 <= age < 1 else now))
+        now, age = arrival(ancillary, clock)
+        found.append((packet, now - age))
     return found
-
-
-def _age_seconds(ancillary: list[tuple[int, int, bytes]], clock: Clock) -> float:
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS_NEW:
-            seconds, nanoseconds = TIMESPEC.unpack_from(data)
-            now_us = (clock.now() - _EPOCH) // timedelta(microseconds=1)
-            age_ns: int = (now_us - seconds * 1_000_000) * 1_000 - nanoseconds
-            return age_ns / 1e9
-    return 0.0
 
 
 if __name__ == "__main__":

@@ -8,24 +8,17 @@ import errno
 import socket
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.clock import Clock
+from agent.kernel_time import SO_TIMESTAMPNS_NEW, age_seconds, moment
 from agent.resolve import Address
 
-_SO_TIMESTAMPNS_NEW: Final = 64
-_TIMESPEC: Final = struct.Struct("=qq")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _IP_TOS, _IP_TTL, _IP_PKTINFO, _IP_RECVTTL, _IP_RECVTOS = 1, 2, 8, 12, 13
 _IPV6_RECVPKTINFO, _IPV6_PKTINFO, _IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 49, 50, 51, 52
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _MAX_PACKET_BYTES: Final = 65_535
 _ANCILLARY_BYTES: Final = 512
-_OLDEST_SECONDS: Final = 1.0
-"""A packet that seems to have waited longer in the kernel: the wall clock was stepped."""
-_LOOKS: Final = 5
-_TOGETHER_SECONDS: Final = 20e-6
 GONE: Final = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 """Errors by ICMP that a connected UDP socket reports, in the way of the next call."""
 
@@ -47,7 +40,7 @@ class Stamper:
     """Moments of the monotonic clock as nanoseconds of Unix time, by one look at both clocks."""
 
     def __init__(self, clock: Clock) -> None:
-        self._monotonic, self._wall_ns = _both(clock)
+        self._monotonic, self._wall_ns = moment(clock)
 
     def at(self, monotonic_seconds: float) -> int:
         """Nanoseconds of Unix time at a moment of the monotonic clock."""
@@ -57,7 +50,7 @@ class Stamper:
 def prepare(sock: socket.socket, *, dscp: int = 0) -> None:
     """Ask for time stamps, TTL, traffic class and local address; send with ``dscp``."""
     sock.setblocking(False)
-    _set(sock, socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
+    _set(sock, socket.SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)
     if sock.family == socket.AF_INET6:
         for option in (_IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS, _IPV6_RECVPKTINFO):
             _set(sock, socket.IPPROTO_IPV6, option, 1)
@@ -71,11 +64,11 @@ def prepare(sock: socket.socket, *, dscp: int = 0) -> None:
 def receive(sock: socket.socket, clock: Clock) -> Received:
     """Take one packet. Raises BlockingIOError where there is none, OSError for what ICMP said."""
     data, ancillary, _, peer = sock.recvmsg(_MAX_PACKET_BYTES, _ANCILLARY_BYTES)
-    now, wall_ns = _both(clock)
+    now, wall_ns = moment(clock)
     ttl, dscp, age, local = 255, 0, 0.0, None
     for level, kind, value in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS_NEW:
-            age = _age_seconds(value, wall_ns)
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS_NEW:
+            age = age_seconds(value, wall_ns)
         elif (level, kind) in ((0, _IP_TTL), (socket.IPPROTO_IPV6, _IPV6_HOPLIMIT)):
             ttl = min(struct.unpack("=i", value[:4])[0], 255)
         elif (level, kind) in ((0, _IP_TOS), (socket.IPPROTO_IPV6, _IPV6_TCLASS)):
@@ -98,29 +91,6 @@ def answer(sock: socket.socket, data: bytes, to: Received) -> None:
         marks = [(int(socket.IPPROTO_IP), _IP_TOS, struct.pack("=i", to.dscp << 2))]
     local = [to.local] if to.local is not None else []
     sock.sendmsg([data], [*marks, *local], 0, to.peer)
-
-
-def _both(clock: Clock) -> tuple[float, int]:
-    """Both clocks at one moment: monotonic seconds, and nanoseconds of Unix time.
-
-    A process that is put aside between two looks would tear them apart by milliseconds, so the
-    closest of a few pairs is taken.
-    """
-    best = (float("inf"), 0.0, 0)
-    for _ in range(_LOOKS):
-        before = clock.monotonic_seconds()
-        wall_ns = (clock.now() - _EPOCH) // timedelta(microseconds=1) * 1_000
-        after = clock.monotonic_seconds()
-        best = min(best, (after - before, (before + after) / 2, wall_ns))
-        if best[0] <= _TOGETHER_SECONDS:
-            break
-    return best[1], best[2]
-
-
-def _age_seconds(value: bytes, wall_ns: int) -> float:
-    seconds, nanoseconds = _TIMESPEC.unpack_from(value)
-    age = (wall_ns - seconds * 1_000_000_000 - nanoseconds) / 1e9
-    return age if 0.0 <= age <= _OLDEST_SECONDS else 0.0
 
 
 def _set(sock: socket.socket, level: int, option: int, value: int) -> None:
