@@ -23,6 +23,7 @@ from agent.throughput.flow import Test
 from agent.throughput.foreign import TIMEOUT_SECONDS, ForeignProber
 from agent.throughput.handshake import PROMPT_QUERY
 from agent.throughput.loaded import Loaded
+from agent.throughput.why import limited_by
 from agent.throughput.working_latency import (
     RULES,
     Kind,
@@ -207,7 +208,9 @@ class _Run:
             "tcp_rtt_seconds": loaded.tcp_rtt_seconds(),
             "load_bps": load.estimate.rate_bps,
         }
-        figures = {name: value for name, value in named.items() if value is not None}
+        figures: dict[str, Json] = {k: value for k, value in named.items() if value is not None}
+        if (limit := limited_by(load.facts)) is not None:
+            figures["limited_by"] = limit.value
         return {**{f"{self.test}_{name}": value for name, value in figures.items()}, **beside}
 
     def _counts(self, loaded: Loaded) -> dict[str, Json]:

@@ -140,7 +140,7 @@ class Stages:
         if self.steady:
             if current is not None:
                 self._responsiveness.append(current)
-            self.done = self.done or settled(self._responsiveness, self._rules)
+            self.done = settled(self._responsiveness, self._rules)
             return
         distance = self._rules.distance
         self._goodput.append(8 * sum(self._bytes[-distance:]) / sum(self._seconds[-distance:]))

@@ -86,6 +86,7 @@ def test_a_run_gives_every_figure_of_both_directions() -> None:
             assert isinstance(value, int | float)
             assert value > 0 or name == "rtt_inflation_seconds"
         assert found.values[f"{way}_lost_probes_count"] == 0
+        assert found.values[f"{way}_limited_by"]
         assert f"{way}_bps" not in found.values, "the rate of a load is no verdict's throughput"
         assert found.confidence is not None
         assert found.confidence[f"{way}_rpm_confidence"] in ("low", "medium", "high")

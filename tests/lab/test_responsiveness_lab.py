@@ -50,6 +50,7 @@ def test_a_short_queue_leaves_the_round_trip_short() -> None:
         values = responsiveness(hosts[0], place)
     for way in WAYS:
         assert values[f"{way}_working_rtt_median_seconds"] < 0.06
+        assert values[f"{way}_ping_rtt_seconds"] < 0.1, "pings wait behind data not yet sent"
         assert values[f"{way}_responsiveness_rpm"] > 800
 
 
