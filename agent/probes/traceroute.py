@@ -117,9 +117,13 @@ def probe(request: Request, report: Report) -> Findings:
     with ExitStack() as stack:
         engine, fallback = _engine(options, address, source, port, request, ends_at)
         stack.enter_context(engine)
-        complete = run_trace(
-            trace, engine, request, report, _number(options, "interval_seconds"), ends_at
-        )
+        try:
+            complete = run_trace(
+                trace, engine, request, report, _number(options, "interval_seconds"), ends_at
+            )
+        except MeasurementFailed as error:
+            error.partial = figures(trace, version) if trace.replies else {}
+            raise
     values = figures(trace, version)
     if (failure := why_failed(trace, version, complete=complete)) is not None:
         failure.partial = values
@@ -255,13 +259,8 @@ def _not_sent(trace: Trace, event: NotSent) -> None:
     error = OSError(event.number, "")
     code = BY_ERRNO.get(event.number, FailureCode.PROTOCOL_ERROR)
     words = translate(error, Operation.SEND).text
-    destination = trace.plan.destination
-    raise MeasurementFailed(
-        code,
-        Operation.SEND,
-        f"not sent to {destination} by this machine: {words}",
-        figures(trace, 6 if ":" in destination else 4) if trace.replies else {},
-    )
+    text = f"not sent to {trace.plan.destination} by this machine: {words}"
+    raise MeasurementFailed(code, Operation.SEND, text)
 
 
 def _progress(trace: Trace, elapsed: float, total: float) -> Progress:

@@ -92,6 +92,9 @@ def test_a_router_that_lies_is_not_believed(said: int) -> None:
 def test_silence_is_a_black_hole_and_the_own_interface_is_not() -> None:
     """No router said anything although packets vanished; or this machine itself refused."""
     assert searched(silent(1454))[0].is_black_hole
+    spoke = searched(lambda size: silent(1454)(size) if size < 1500 else TooBig(0, "192.0.2.1"))
+    assert spoke[0].lost_count
+    assert not spoke[0].is_black_hole
     search, _ = searched(lambda size: Passed(0.01) if size <= 1400 else TooBig(1400, ""))
     assert not search.is_black_hole
     assert figures(search)["interface_mtu_bytes"] == 1400
@@ -187,6 +190,7 @@ def far_end(up_limit: int, down_limit: int, answer_bytes: int) -> Callable[..., 
 CASES = {
     "no fault": (9999, 9999, 16_384, False, False, None),
     "short answers tell nothing of the download": (9999, 9999, 300, False, None, None),
+    "nor do short ones over a segment of the least size": (9999, 9999, 700, False, None, None),
     "upload": (1414, 9999, 16_384, True, None, 1414),
     "download": (9999, 1399, 16_384, False, True, 1380),
     "nothing passes but the least": (600, 9999, 16_384, True, None, 536),

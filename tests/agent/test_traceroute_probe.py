@@ -79,6 +79,27 @@ def test_a_child_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "oh" in caught.value.failure.text
 
 
+def test_a_child_that_dies_in_the_middle_leaves_what_was_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One hop answered, then the process is gone: a named failure with that hop as partial."""
+    script = """if True:
+        import json, sys
+        sys.stdin.readline()
+        print(json.dumps({"ready": True}), flush=True)
+        tag = json.loads(sys.stdin.readline())["tag"]
+        hop = {"at_seconds": 1e9, "address": "10.0.0.1", "kind": "time_exceeded"}
+        print(json.dumps({"sent": tag, "at_seconds": 1e9}), flush=True)
+        print(json.dumps({"reply": tag, **hop, "icmp": [11, 0], "mpls": []}), flush=True)
+        sys.exit("killed")
+    """
+    monkeypatch.setattr(packet_engine, "COMMAND", (sys.executable, "-c", script))
+    with pytest.raises(MeasurementFailed) as caught:
+        probe(request("127.0.0.1"), lambda _: None)
+    assert caught.value.failure.code is FailureCode.PROBE_CRASHED
+    assert caught.value.partial["responding_hop_count"] == 1
+
+
 def test_a_child_that_hangs_is_left_for_the_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not ready in time is a reason like any other, and the child does not stay."""
     hangs = (sys.executable, "-c", "import time; time.sleep(100)")
