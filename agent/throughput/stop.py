@@ -1,7 +1,7 @@
 """When a test has seen enough. Pure.
 
 The rule is frozen as data, so that it can be scored on recorded courses it was not picked on
-(``benchmarks/throughput/stopping.py``): a test ends when the rates of its last windows agree, not before
+(``benchmarks/throughput/stopping.py``): a test ends when its last windows agree, not before
 its earliest end, and never after its longest.
 """
 
