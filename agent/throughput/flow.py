@@ -34,7 +34,9 @@ Test = Literal["download", "upload"]
 _CHUNK_BYTES: Final = 1 << 20
 _CALLS_A_TURN: Final = 32
 """Reads or writes of one flow before the others get their turn."""
-_LOWAT_MAXIMUM_BYTES: Final = 512 * 1024
+_LOWAT_MAXIMUM_BYTES: Final = 2 * 1024 * 1024
+_LOWAT_MAXIMUM_TLS_BYTES: Final = 512 * 1024
+"""As much as the records of one turn hold: more would stay in the kernel and wake nobody."""
 _LOWAT_SECONDS: Final = 0.005
 _NOTSENT_BYTES: Final = (256 * 1024, 2 * 1024 * 1024)
 """Fewest and most bytes that wait unsent in the kernel."""
@@ -102,6 +104,7 @@ class Flow:
         self._notsent_seconds = _NOTSENT_SECONDS
         self._about_bytes: int | None = None
         self._writes_a_turn = _CALLS_A_TURN
+        self._plain = not isinstance(sock, TlsFlowSocket)
         self._store = store
         self._frame: Frame | None = None
         self._offset = 0
@@ -172,6 +175,8 @@ class Flow:
                     got = self.sock.recv_into(_TRASH, size, socket.MSG_TRUNC)
                     self._reader.discarded(got)
                     self.stream_bytes += got
+                    if 0 < got < size and self._plain:  # drained: no need to ask again
+                        return
                 else:
                     data = self.sock.recv(wanted.size)
                     got = len(data)
@@ -273,7 +278,8 @@ class Flow:
             if self._about_bytes is not None:
                 self._about_bytes = size
         else:
-            low = min(_LOWAT_MAXIMUM_BYTES, int(rate_bytes_per_second * _LOWAT_SECONDS))
+            most = _LOWAT_MAXIMUM_BYTES if self._plain else _LOWAT_MAXIMUM_TLS_BYTES
+            low = min(most, int(rate_bytes_per_second * _LOWAT_SECONDS))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
 
     def tcp_info(self) -> TcpInfo | None:
