@@ -147,10 +147,13 @@ def test_results_measured_before_a_step_are_redated_whichever_way_it_was(
 
 def test_other_boots_and_unknown_time_are_flagged_not_invented() -> None:
     """Without an anchor of its own boot a result keeps its date, marked as wrong."""
-    result = decode(settle(encode(early_result()), {"other": Anchor("x", 1.0, 1.0, 0.1)}))
+    sent = settle(encode(early_result()), {"other": Anchor("x", 1.0, 1.0, 0.1)})
+    result = decode(sent)
     assert result.started_at.year == 1970
     assert result.context["clock_state"] == "wrong"
     assert result.context["clock_settled"] == "as_measured"
+    later = {BOOT: Anchor("x", TRUE.timestamp(), 130.0, 0.02)}
+    assert settle(sent, later) == sent, "it was sent like that, and stays like that"
 
 
 def test_results_under_a_good_clock_are_never_touched() -> None:

@@ -20,9 +20,7 @@ from agent.failure import (
 from wire.failure import MAX_TEXT_CHARACTERS, FailureCode, Operation
 
 NOT_YET_RAISED = {
-    FailureCode.LINE_BUSY: "counters of the WAN port are not read yet",
     FailureCode.SUPPRESSED: "policy does not come from the collector yet",
-    FailureCode.BUDGET_SPENT: "byte budgets are not kept yet",
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from agent.context import Reading
 from agent.identity import Enrolment, Identity
 from agent.push import Pusher, PushSettings, new_client
 from agent.runner import Parts, Runner
-from agent.schedule import Window
+from agent.schedule import Slot, Window
 from agent.stamp.packet import ErrorEstimate
 from tests.agent.spooling import AGENT, FakeClock, measurement, open_spool
 from wire.codec import decode
@@ -184,6 +185,51 @@ def test_two_heavy_tests_are_never_under_way_at_once(
     assert lab.most_at_once == 1
     assert len(lab.measured) == 12
     assert life.running_count == 0
+
+
+@pytest.mark.parametrize(
+    ("day_bytes", "outcomes"),
+    [(None, [Outcome.OK, Outcome.OK]), (140_000_000, [Outcome.DEFERRED, Outcome.OK])],
+)
+def test_slots_asked_for_at_the_same_moment_run_one_after_the_other(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    day_bytes: int | None,
+    outcomes: list[Outcome],
+) -> None:
+    """The lock holds what the plan cannot: put-off slots, long runs. Nobody spends in between."""
+    lab = Lab(hold=lambda _planned: time.sleep(0.1))
+    monkeypatch.setattr(runner, "supervise", lab.supervise)
+    other = replace(HEAVY, target="192.0.2.2:4443")
+    config = settings([HEAVY, other], budget=Budget(day_bytes=day_bytes))
+
+    async def work() -> list[Measurement]:
+        async with new_client(PushSettings()) as client:
+            spool = open_spool(tmp_path, clock=lab.clock)
+            enrolment = Enrolment(collector="https://collector.example", token="t" * 40)
+            life = Runner(
+                Parts(
+                    config=config,
+                    identity=Identity(agent_id=AGENT),
+                    state_dir=tmp_path,
+                    spool=spool,
+                    pusher=Pusher(
+                        spool, enrolment, PushSettings(), client, lab.clock, random.Random(1)
+                    ),
+                    clock=lab.clock,
+                    random=random.Random(1),
+                )
+            )
+            monkeypatch.setattr(Runner, "planned_today", lambda _life: ())
+            at = lab.clock.now()
+            await asyncio.gather(*(life.heavy.run_slot(Slot(at, test)) for test in (0, 1)))
+            kept = [decode(waiting.record) for waiting in spool.take(10, 1 << 30)]
+            spool.close()
+            return kept
+
+    kept = asyncio.run(work())
+    assert lab.most_at_once == 1
+    assert sorted(each.outcome for each in kept) == outcomes
 
 
 def test_a_light_test_that_ran_beside_a_heavy_one_says_so(
