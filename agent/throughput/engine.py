@@ -7,6 +7,7 @@ from typing import Final
 from agent.clock import Clock
 from agent.throughput.estimator import Sample
 from agent.throughput.flow import Flow
+from agent.throughput.kernel_queue import FAST_BYTES_PER_SECOND
 from agent.throughput.messages import INTERVAL_SECONDS
 
 TICK_SECONDS: Final = 0.025
@@ -160,8 +161,9 @@ class Engine:
         last = self.samples[-1]
         if len(self.samples) % 4 == 0 and last.at_seconds > back.at_seconds:
             rate = (last.total_bytes - back.total_bytes) / (last.at_seconds - back.at_seconds)
+            fast = rate >= FAST_BYTES_PER_SECOND
             for flow in self._flows:
-                flow.tune(rate / len(self._flows))
+                flow.tune(rate / len(self._flows), fast=fast)
 
     def _speak(self, now: float) -> None:
         for flow in self._flows:

@@ -24,6 +24,7 @@ from agent.throughput.framing import (
     ProtocolViolation,
     build_frame,
 )
+from agent.throughput.kernel_queue import KernelQueue
 from agent.throughput.payload import Frame, FrameStore
 from agent.throughput.tcp_info import TcpInfo
 from agent.throughput.transport import TlsFlowSocket
@@ -32,27 +33,16 @@ Side = Literal["client", "server"]
 Test = Literal["download", "upload"]
 
 _CHUNK_BYTES: Final = 1 << 20
-_CALLS_A_TURN: Final = 32
-"""Reads or writes of one flow before the others get their turn."""
-_LOWAT_MAXIMUM_BYTES: Final = 2 * 1024 * 1024
-_LOWAT_MAXIMUM_TLS_BYTES: Final = 512 * 1024
-"""As much as the records of one turn hold: more would stay in the kernel and wake nobody."""
-_LOWAT_SECONDS: Final = 0.005
-_NOTSENT_BYTES: Final = (256 * 1024, 2 * 1024 * 1024)
-"""Fewest and most bytes that wait unsent in the kernel."""
-_NOTSENT_SECONDS: Final = 0.1
-"""A busy machine may not run the sender for this long without the path running dry."""
-_PROMPT_BYTES: Final = (4 * 1024, 512 * 1024)
-_PROMPT_SECONDS: Final = 0.01
-"""The same where small frames must not wait long behind the data, see :meth:`Flow.be_prompt`."""
+_READS_A_TURN: Final = 32
+"""Reads of one flow before the others get their turn."""
 _NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
 _PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
 _MOST_PONGS: Final = 4
 """Waiting to go out; further pings stay unanswered (RFC 6455 section 5.5.3 allows that)."""
-_TCP_NOTSENT_LOWAT: Final = 25
 _SO_MAX_PACING_RATE: Final = 47
 _SLOWEST_PACE_BYTES: Final = 1_000
 """A second; slower would only hold a thread of the responder."""
+_DISCARD: Final = socket.MSG_TRUNC | socket.MSG_DONTWAIT
 _TRASH: Final = memoryview(bytearray(_CHUNK_BYTES))
 """Never written to with MSG_TRUNC; shared by all flows."""
 
@@ -80,7 +70,7 @@ class Progress:
 
 
 class Flow:
-    """One direction of one test over one socket (non-blocking from here on)."""
+    """One direction of one test over one socket, which :class:`KernelQueue` looks after."""
 
     def __init__(
         self, sock: socket.socket, *, side: Side, test: Test, store: FrameStore | None, early: bytes
@@ -100,11 +90,8 @@ class Flow:
         """Bytes given to the kernel: not what arrived, see :meth:`progress`."""
         self.on_pong: Callable[[bytes], None] | None = None
         """Called with the payload of every pong as it is read."""
-        self._notsent_bytes = _NOTSENT_BYTES
-        self._notsent_seconds = _NOTSENT_SECONDS
-        self._about_bytes: int | None = None
-        self._writes_a_turn = _CALLS_A_TURN
         self._plain = not isinstance(sock, TlsFlowSocket)
+        self._queue_below = KernelQueue(sock, sends=self.sends, plain=self._plain)
         self._store = store
         self._frame: Frame | None = None
         self._offset = 0
@@ -113,9 +100,6 @@ class Flow:
         self._reader = FrameReader(expect_masked=side == "server", binary_allowed=not self.sends)
         self._started_at: float | None = None
         self._before = Progress(0, 0)
-        sock.setblocking(False)
-        if self.sends:
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _NOTSENT_BYTES[0])
         try:
             self._take(early)
         except ProtocolViolation as error:
@@ -168,17 +152,17 @@ class Flow:
         if self._over():
             return
         try:
-            for _ in range(_CALLS_A_TURN):
+            for _ in range(_READS_A_TURN):
                 wanted = self._reader.wants()
                 if isinstance(wanted, Discard):
                     size = min(wanted.size, _CHUNK_BYTES)
-                    got = self.sock.recv_into(_TRASH, size, socket.MSG_TRUNC)
+                    got = self.sock.recv_into(_TRASH, size, _DISCARD)
                     self._reader.discarded(got)
                     self.stream_bytes += got
                     if 0 < got < size and self._plain:  # drained: no need to ask again
                         return
                 else:
-                    data = self.sock.recv(wanted.size)
+                    data = self.sock.recv(wanted.size, socket.MSG_DONTWAIT)
                     got = len(data)
                     self._take(data)
                 if got == 0:
@@ -195,7 +179,7 @@ class Flow:
     def write_ready(self) -> None:
         """Send until the kernel takes no more: small frames between binary ones, never inside."""
         try:
-            for _ in range(self._writes_a_turn):
+            for _ in range(self._queue_below.writes_a_turn):
                 if self._frame is None and self._outbox:
                     if not self._send_small(self._outbox[0]):
                         return
@@ -232,18 +216,8 @@ class Flow:
         return True
 
     def be_prompt(self) -> None:
-        """Keep what small frames wait behind to about 10 ms of the rate, and never hold one back.
-
-        Without, up to 0.1 s of data wait unsent in the kernel and a binary message may be longer,
-        and Nagle's algorithm holds a small frame until the one before it is acknowledged.
-        """
-        self._notsent_bytes, self._notsent_seconds = _PROMPT_BYTES, _PROMPT_SECONDS
-        self._about_bytes = _PROMPT_BYTES[0]
-        self._writes_a_turn = 1  # the kernel fills up what it has begun, up to 64 KiB
-        with contextlib.suppress(OSError):
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self.sends:
-                self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, self._notsent_bytes[0])
+        """Let small frames pass soon, see :meth:`KernelQueue.be_prompt`."""
+        self._queue_below.be_prompt()
 
     def stop(self) -> None:
         """Send no further binary message; close once the current one is out (RFC 6455 7.1.2)."""
@@ -264,23 +238,10 @@ class Flow:
         size = max(_SLOWEST_PACE_BYTES, rate_bps // 8)
         self.sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("=Q", size))
 
-    def tune(self, rate_bytes_per_second: float) -> None:
-        """Wake a receiver about every 5 ms, not for every segment (socket(7), SO_RCVLOWAT).
-
-        Let a sender keep 0.1 s of the rate waiting in the kernel.
-        """
-        if self._over():
-            return
-        if self.sends:
-            fewest, most = self._notsent_bytes
-            size = max(fewest, min(most, int(rate_bytes_per_second * self._notsent_seconds)))
-            self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, size)
-            if self._about_bytes is not None:
-                self._about_bytes = size
-        else:
-            most = _LOWAT_MAXIMUM_BYTES if self._plain else _LOWAT_MAXIMUM_TLS_BYTES
-            low = min(most, int(rate_bytes_per_second * _LOWAT_SECONDS))
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(1, low))
+    def tune(self, rate_bytes_per_second: float, *, fast: bool = False) -> None:
+        """Fit what waits in the kernel to the rate, see :meth:`KernelQueue.tune`."""
+        if not self._over():
+            self._queue_below.tune(rate_bytes_per_second, fast=fast)
 
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's view, or None where it has none."""
@@ -317,7 +278,7 @@ class Flow:
     def _send_binary(self) -> None:
         assert self._store is not None
         if self._frame is None:
-            self._frame = self._store.frame_for(self.sent_bytes, self._about_bytes)
+            self._frame = self._store.frame_for(self.sent_bytes, self._queue_below.message_bytes)
             self._offset = 0
         sent = self._store.send(self.sock, self._frame, self._offset)
         self.sent_bytes += sent
