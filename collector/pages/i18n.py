@@ -1,4 +1,4 @@
-"""The one table of words: :file:`texts.toml`, Japanese and English side by side."""
+"""The words of the pages: the files of :file:`texts/`, Japanese and English side by side."""
 
 import re
 import tomllib
@@ -52,10 +52,17 @@ def words(language: str) -> Words:
 
 @cache
 def table() -> Mapping[str, tuple[str, ...]]:
-    """Read the table: ``section.key`` to one text for each language."""
-    raw = tomllib.loads(files("collector.pages").joinpath("texts.toml").read_text("utf-8"))
+    """Read the table: ``section.key`` to one text for each language. A section is in one file."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    for file in sorted(
+        files("collector.pages").joinpath("texts").iterdir(), key=lambda one: one.name
+    ):
+        for section, entries in tomllib.loads(file.read_text("utf-8")).items():
+            if section in sections:
+                raise ValueError(f"texts/{file.name}: section [{section}] is in another file too")
+            sections[section] = entries
     return {
         f"{section}.{key}": tuple(texts)
-        for section, entries in raw.items()
+        for section, entries in sections.items()
         for key, texts in entries.items()
     }

@@ -1,14 +1,17 @@
 """What the rest of the collector may ask of a store. SQLite now; PostgreSQL behind the same."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from collector.judge.model import Figure, Observation, Verdict
 from collector.schools.model import BaselineEntry, School
+from collector.store.sql import Sql
 from collector.store.times import clock_suspect
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +269,18 @@ class Store(Protocol):
 
     def agents(self) -> Sequence[Agent]:
         """All agents, by school code."""
+        ...
+
+    # -- subjects with questions of their own --------------------------------------------------
+    def read(self, question: Callable[[Sql], T]) -> T:
+        """Run ``question`` on a reading connection of this thread. Raises :class:`StoreError`."""
+        ...
+
+    def write(self, work: Callable[[Sql], T]) -> T:
+        """Run ``work`` in a transaction of its own; return what it gave, after its COMMIT.
+
+        Rolled back where ``work`` raises. Raises :class:`StoreError`, and what ``work`` raised.
+        """
         ...
 
     # -- settings and health -----------------------------------------------------------------

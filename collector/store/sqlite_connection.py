@@ -25,12 +25,23 @@ _WAL_PAUSE_SECONDS: Final = 0.05
 _BUSY_CODES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that is a :class:`collector.store.sql.Sql`."""
+
+    def lock(self, name: str, /) -> None:
+        """Nothing to do: BEGIN IMMEDIATE leaves room for one writer."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> Connection:
     """Open the file in autocommit mode. A writer syncs each commit to disk (WAL, FULL)."""
     _create_private(path)
     try:
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Connection,
         )
         try:
             _use_wal(connection)

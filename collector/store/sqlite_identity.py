@@ -1,21 +1,19 @@
 """Agents and their one-time codes, in the SQL of SQLite. Only hashes of secrets are kept."""
 
-import sqlite3
 from datetime import datetime
 from typing import Any, Final
 
 from collector.schools.model import School
 from collector.store import sqlite_schools
 from collector.store.interface import Agent, AgentBound, CodeRefused, Enrolment
+from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
 
 _COLUMNS: Final = """agent_id, school_code, enrolled_at, last_seen_at, agent_version, revoked_at"""
 _NEW_CODE: Final = "ask for a new one: hakaru-collector school enrol-code"
 
 
-def add_code(
-    connection: sqlite3.Connection, school_code: str, code_sha256: str, expires_at: datetime
-) -> None:
+def add_code(connection: Sql, school_code: str, code_sha256: str, expires_at: datetime) -> None:
     """Keep the hash of a one-time code."""
     if sqlite_schools.school(connection, school_code) is None:
         raise Enrolment(f"there is no school {school_code!r}: import it first, or see the list")
@@ -26,7 +24,7 @@ def add_code(
 
 
 def enrol(
-    connection: sqlite3.Connection,
+    connection: Sql,
     code_sha256: str,
     agent_id: str,
     token_sha256: str,
@@ -60,7 +58,7 @@ def enrol(
 
 
 def _bind(
-    connection: sqlite3.Connection,
+    connection: Sql,
     agent_id: str,
     school_code: str,
     token_sha256: str,
@@ -92,7 +90,7 @@ def _bind(
     )
 
 
-def by_token(connection: sqlite3.Connection, token_sha256: str) -> Agent | None:
+def by_token(connection: Sql, token_sha256: str) -> Agent | None:
     """Who presents this token."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM agent WHERE token_sha256 = ?",  # noqa: S608 - constants
@@ -101,13 +99,13 @@ def by_token(connection: sqlite3.Connection, token_sha256: str) -> Agent | None:
     return None if row is None else _agent(row)
 
 
-def all_agents(connection: sqlite3.Connection) -> list[Agent]:
+def all_agents(connection: Sql) -> list[Agent]:
     """All agents, by school code."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM agent ORDER BY school_code, enrolled_at")  # noqa: S608 - constants
     return [_agent(row) for row in rows]
 
 
-def revoke(connection: sqlite3.Connection, agent_id: str, now: datetime) -> bool:
+def revoke(connection: Sql, agent_id: str, now: datetime) -> bool:
     """Withdraw an agent's token; the first time stays."""
     cursor = connection.execute(
         "UPDATE agent SET revoked_at = coalesce(revoked_at, ?) WHERE agent_id = ?",

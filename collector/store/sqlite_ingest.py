@@ -1,11 +1,11 @@
 """Writing batches into SQLite: the one path where speed counts."""
 
 import hashlib
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
 from collector.store.interface import Batch, NewRow
+from collector.store.sql import Sql
 from collector.store.times import clock_suspect, to_micros, week_of
 from wire.codec import MAX_RECORD_BYTES
 
@@ -26,7 +26,7 @@ Mark = tuple[str, str, int]
 Newest = dict[tuple[str, str, int, int], int]
 
 
-def insert_batches(connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
+def insert_batches(connection: Sql, batches: Sequence[Batch]) -> None:
     """Insert all of it inside the transaction of the caller."""
     rows: list[tuple[object, ...]] = []
     quarantine: list[tuple[object, ...]] = []

@@ -5,12 +5,14 @@ leaves the database at the version before, and of several that start at once one
 the others wait. The driver is in autocommit mode, so it commits nothing behind our back.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from collector.store.interface import StoreUnusable
-from collector.store.sqlite_schema import MIGRATIONS, Migration
+from collector.store.schema.migration import Migration
+from collector.store.sql import Sql
+from collector.store.sqlite_connection import Connection
+from collector.store.sqlite_schema import MIGRATIONS
 from collector.store.times import to_micros
 
 _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migration (
@@ -23,7 +25,7 @@ Before = Callable[[str], None]
 
 
 def migrate(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: datetime,
     migrations: Sequence[Migration] = MIGRATIONS,
     before: Before = lambda _statement: None,
@@ -62,12 +64,12 @@ def migrate(
     return applied
 
 
-def _next(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Migration | None:
+def _next(connection: Connection, migrations: Sequence[Migration]) -> Migration | None:
     current = version(connection)
     return next((step for step in migrations if step.version > current), None)
 
 
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Sql) -> int:
     """Give the number of the newest migration that is there; 0 for an empty database."""
     known = connection.execute(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'"

@@ -1,12 +1,12 @@
 """Questions about results, in the SQL of SQLite."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from collector.judge.model import SEGMENTS_BESIDE_THE_LINE, Observation
 from collector.store.interface import StoredResult
+from collector.store.sql import Rows, Sql
 from collector.store.times import (
     AFTER_ARRIVAL,
     BEFORE_ARRIVAL,
@@ -27,7 +27,7 @@ _BELIEVED: Final = (
 
 
 def latest(
-    connection: sqlite3.Connection, school_code: str, limit: int, *, failures_only: bool
+    connection: Sql, school_code: str, limit: int, *, failures_only: bool
 ) -> list[StoredResult]:
     """The newest results of a school, newest first; those of suspect clocks by arrival."""
     condition = "AND outcome IN ('failed', 'invalid')" if failures_only else ""
@@ -51,7 +51,7 @@ def latest(
 
 
 def between(
-    connection: sqlite3.Connection, school_code: str, start: datetime, end: datetime, probe: str
+    connection: Sql, school_code: str, start: datetime, end: datetime, probe: str
 ) -> list[StoredResult]:
     """Results of one probe with start <= started_at < end, oldest first; no suspect clocks."""
     return _stored(
@@ -65,7 +65,7 @@ def between(
 
 
 def observations(
-    connection: sqlite3.Connection,
+    connection: Sql,
     start: datetime,
     end: datetime,
     *,
@@ -107,7 +107,7 @@ def observations(
     return found
 
 
-def latest_real(connection: sqlite3.Connection, probe: str) -> StoredResult | None:
+def latest_real(connection: Sql, probe: str) -> StoredResult | None:
     """The newest result that no simulator made."""
     newest = connection.execute(
         "SELECT school_code, started_at FROM newest_result WHERE probe = ? AND simulated = 0 "
@@ -126,7 +126,7 @@ def latest_real(connection: sqlite3.Connection, probe: str) -> StoredResult | No
     return found[0] if found else None
 
 
-def newest_by_school(connection: sqlite3.Connection, *, simulated: bool) -> dict[str, datetime]:
+def newest_by_school(connection: Sql, *, simulated: bool) -> dict[str, datetime]:
     """Start of the newest ok throughput result of each school that has one."""
     rows = connection.execute(
         "SELECT school_code, started_at FROM newest_result "
@@ -136,7 +136,7 @@ def newest_by_school(connection: sqlite3.Connection, *, simulated: bool) -> dict
     return {code: from_micros(started) for code, started in rows}
 
 
-def _stored(rows: "sqlite3.Cursor") -> list[StoredResult]:
+def _stored(rows: "Rows") -> list[StoredResult]:
     return [_one(row) for row in rows]
 
 

@@ -3,20 +3,12 @@
 Times are whole microseconds since 1970 UTC. Flags are 0 or 1. Units are in the names.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from collector.store.schema import STEPS
+from collector.store.schema.migration import Migration
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of the schema: all of its statements commit together or none does."""
-
-    version: int
-    name: str
-    statements: tuple[str, ...]
-
-
-MIGRATIONS: Final = (
+_CORE: Final = (
     Migration(
         1,
         "schools, baseline, settings",
@@ -173,3 +165,5 @@ MIGRATIONS: Final = (
         ),
     ),
 )
+
+MIGRATIONS: Final = (*_CORE, *(step.for_dialect("sqlite") for step in STEPS))

@@ -1,10 +1,10 @@
 """Schools, the survey baseline and settings, in the SQL of SQLite."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
 from collector.schools.model import BaselineEntry, Kind, Line, School
+from collector.store.sql import Sql
 
 _COLUMNS: Final = """code, name, kind, region, pupils, line, contracted_mbps, sample, latitude,
     longitude, aggregation_group"""
@@ -15,18 +15,18 @@ _UPSERT: Final = f"""INSERT INTO school ({_COLUMNS}) VALUES ({", ".join("?" * 11
     excluded.longitude, excluded.aggregation_group)"""  # noqa: S608 - constants
 
 
-def import_schools(connection: sqlite3.Connection, schools: Sequence[School]) -> None:
+def import_schools(connection: Sql, schools: Sequence[School]) -> None:
     """Insert or update all of them. Verdicts stand as they were judged."""
     connection.executemany(_UPSERT, [_values(school) for school in schools])
 
 
-def all_schools(connection: sqlite3.Connection) -> list[School]:
+def all_schools(connection: Sql) -> list[School]:
     """All schools, by code."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM school ORDER BY code")  # noqa: S608 - constants
     return [_school(row) for row in rows]
 
 
-def school(connection: sqlite3.Connection, code: str) -> School | None:
+def school(connection: Sql, code: str) -> School | None:
     """One school."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM school WHERE code = ?",  # noqa: S608 - constants
@@ -35,7 +35,7 @@ def school(connection: sqlite3.Connection, code: str) -> School | None:
     return None if row is None else _school(row)
 
 
-def import_baseline(connection: sqlite3.Connection, entries: Sequence[BaselineEntry]) -> None:
+def import_baseline(connection: Sql, entries: Sequence[BaselineEntry]) -> None:
     """Replace the survey baseline."""
     connection.execute("DELETE FROM baseline")
     connection.executemany(
@@ -48,7 +48,7 @@ def import_baseline(connection: sqlite3.Connection, entries: Sequence[BaselineEn
     )
 
 
-def baseline(connection: sqlite3.Connection) -> dict[str, BaselineEntry]:
+def baseline(connection: Sql) -> dict[str, BaselineEntry]:
     """Survey baseline by school code."""
     rows = connection.execute(
         "SELECT school_code, met, measured_bps, surveyed_on, source FROM baseline"
@@ -61,13 +61,13 @@ def baseline(connection: sqlite3.Connection) -> dict[str, BaselineEntry]:
     }
 
 
-def setting(connection: sqlite3.Connection, name: str) -> str | None:
+def setting(connection: Sql, name: str) -> str | None:
     """A setting."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
     return None if row is None else str(row[0])
 
 
-def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+def set_setting(connection: Sql, name: str, value: str) -> None:
     """Keep a setting."""
     connection.execute(
         "INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

@@ -1,12 +1,12 @@
 """Verdicts and the marks of weeks to judge, in the SQL of SQLite."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from collector.judge.model import Figure, Reason, Requirement, Status, Verdict
 from collector.store.interface import SchoolWeek
+from collector.store.sql import Sql
 from collector.store.times import to_micros
 
 _COLUMNS: Final = """school_code, week, figure, simulated, status, reasons, pupils, required_bps,
@@ -14,7 +14,7 @@ _COLUMNS: Final = """school_code, week, figure, simulated, status, reasons, pupi
     median_bps, low_bps, high_bps, calendar"""
 
 
-def dirty(connection: sqlite3.Connection) -> dict[SchoolWeek, int]:
+def dirty(connection: Sql) -> dict[SchoolWeek, int]:
     """School weeks to judge, with their generation."""
     rows = connection.execute(
         "SELECT school_code, week, simulated, generation FROM school_week "
@@ -23,7 +23,7 @@ def dirty(connection: sqlite3.Connection) -> dict[SchoolWeek, int]:
     return {(code, week, bool(simulated)): generation for code, week, simulated, generation in rows}
 
 
-def mark(connection: sqlite3.Connection, weeks: Iterable[SchoolWeek]) -> None:
+def mark(connection: Sql, weeks: Iterable[SchoolWeek]) -> None:
     """Have these judged (again)."""
     connection.executemany(
         "INSERT INTO school_week (school_code, week, simulated, generation) VALUES (?, ?, ?, 1) "
@@ -33,7 +33,7 @@ def mark(connection: sqlite3.Connection, weeks: Iterable[SchoolWeek]) -> None:
 
 
 def save(
-    connection: sqlite3.Connection,
+    connection: Sql,
     verdicts: Sequence[Verdict],
     judged_at: datetime,
     judged: Mapping[SchoolWeek, int],
@@ -52,9 +52,7 @@ def save(
     )
 
 
-def of_week(
-    connection: sqlite3.Connection, week: str, *, simulated: bool
-) -> dict[tuple[str, Figure], Verdict]:
+def of_week(connection: Sql, week: str, *, simulated: bool) -> dict[tuple[str, Figure], Verdict]:
     """Verdicts of one week by school and figure."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM verdict WHERE week = ? AND simulated = ?",  # noqa: S608 - constants
@@ -64,7 +62,7 @@ def of_week(
     return {(verdict.school_code, verdict.figure): verdict for verdict in verdicts}
 
 
-def history(connection: sqlite3.Connection, school_code: str, *, simulated: bool) -> list[Verdict]:
+def history(connection: Sql, school_code: str, *, simulated: bool) -> list[Verdict]:
     """All verdicts of a school, newest week first."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM verdict WHERE school_code = ? AND simulated = ? "  # noqa: S608 - constants
@@ -74,7 +72,7 @@ def history(connection: sqlite3.Connection, school_code: str, *, simulated: bool
     return [_verdict(row) for row in rows]
 
 
-def weeks(connection: sqlite3.Connection, *, simulated: bool) -> list[str]:
+def weeks(connection: Sql, *, simulated: bool) -> list[str]:
     """Weeks that have verdicts, newest first."""
     rows = connection.execute(
         "SELECT DISTINCT week FROM verdict WHERE simulated = ? ORDER BY week DESC", (simulated,)
