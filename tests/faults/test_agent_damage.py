@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,9 @@ def filled(directory: Path, seed: int) -> dict[str, bytes]:
 
 
 @pytest.mark.faults
-def test_damaged_spool_starts_measures_and_delivers_nothing_altered(tmp_path: Path) -> None:
+def test_damaged_spool_starts_measures_and_delivers_nothing_altered(
+    tmp_path: Path, case: Any
+) -> None:
     """Any alteration: new results are accepted, old ones are whole or counted as lost."""
     seen: Counter[str] = Counter()
     (tmp_path / "foreign").mkdir()
@@ -92,4 +95,5 @@ def test_damaged_spool_starts_measures_and_delivers_nothing_altered(tmp_path: Pa
         )
         assert reported or not lost, (kind, seed, lost)
         seen[f"{kind}: {'lost and reported' if lost else 'all kept'}"] += 1
-    print("\ndamaged spools:", ", ".join(f"{what} {count}" for what, count in sorted(seen.items())))
+    kinds = ", ".join(f"{what} {count}" for what, count in sorted(seen.items()))
+    case("A3", "spool altered: bits, pages, length, foreign log", runs=SEEDS, other=kinds)

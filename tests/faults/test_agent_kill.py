@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ class Unreliable(Collector):
 
 
 @pytest.mark.faults
-def test_kill_at_random_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:
+def test_kill_at_random_loses_nothing_and_stores_nothing_twice(tmp_path: Path, case: Any) -> None:
     """Kill -9 while measuring and sending: every accepted result arrives exactly once."""
     random = Random(11)
     collector = Unreliable()
@@ -72,12 +73,15 @@ def test_kill_at_random_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -
     lost = set(accepted) - set(collector.stored) - set(waiting(state))
     places = Counter((each["stream"], each["seq"]) for each in collector.stored.values())
     resent = sum(count - 1 for count in collector.sent_count.values())
-    print(
-        f"\nkills {KILLS}: accepted {len(accepted)}, stored {len(collector.stored)}, "
-        f"lost {len(lost)}, "
-        f"places given twice {sum(n - 1 for n in places.values())}, resent {resent} "
-        f"(acknowledgement withheld {collector.broken_off} times), "
-        f"first result after {sorted(ready_seconds)[len(ready_seconds) // 2]:.1f} s (median)"
+    case(
+        "A1",
+        "agent killed -9 while measuring and sending",
+        runs=KILLS,
+        lost=len(lost),
+        duplicates=sum(n - 1 for n in places.values()),
+        other=f"accepted {len(accepted)}, resent {resent} (acknowledgement withheld "
+        f"{collector.broken_off} times), first result after "
+        f"{sorted(ready_seconds)[len(ready_seconds) // 2]:.1f} s (median)",
     )
     assert lost == set()
     assert max(places.values()) == 1
@@ -98,7 +102,9 @@ def waiting(state: Path) -> list[str]:
 
 
 @pytest.mark.faults
-def test_second_agent_on_the_same_state_ends_at_once_with_a_clear_message(tmp_path: Path) -> None:
+def test_second_agent_on_the_same_state_ends_at_once_with_a_clear_message(
+    tmp_path: Path, case: Any
+) -> None:
     """The first goes on undisturbed; the second says who is there and what to do."""
     with Stub(Collector()) as stub:
         state = enrolled(tmp_path, stub.url)
@@ -112,11 +118,14 @@ def test_second_agent_on_the_same_state_ends_at_once_with_a_clear_message(tmp_pa
         count = len(first.accepted)
         first.wait_for(count + 2)
         assert first.end(signal.SIGTERM) == 0
+    case("A8", "two agents on one spool: the second ends, the first goes on", runs=1)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_under_load_ends_cleanly_within_ten_seconds(tmp_path: Path, number: int) -> None:
+def test_signal_under_load_ends_cleanly_within_ten_seconds(
+    tmp_path: Path, number: int, case: Any
+) -> None:
     """Exit 0, the log folded into the file, the status written, no secret in the log."""
     stuck = threading.Event()
 
@@ -132,7 +141,8 @@ def test_signal_under_load_ends_cleanly_within_ten_seconds(tmp_path: Path, numbe
         code = agent.end(number)
         seconds = time.monotonic() - started
         stuck.set()
-    print(f"\nstopped after {seconds:.1f} s")
+    stopped = f"stopped after {seconds:.1f} s"
+    case("A8", f"{signal.Signals(number).name} under load", runs=1, other=stopped)
     assert code == 0
     assert seconds < 10
     assert not (state / "spool.db-wal").exists()

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def cut(directory: Path, seed: int, *, normal: bool) -> tuple[int, int, int]:
 
 
 @pytest.mark.faults
-def test_no_accepted_result_is_lost_by_a_power_cut(tmp_path: Path) -> None:
+def test_no_accepted_result_is_lost_by_a_power_cut(tmp_path: Path, case: Any) -> None:
     """Un-synced writes dropped, torn, reordered: 0 accepted results lost, 0 files damaged."""
     totals = [0, 0, 0]
     for seed in range(SEEDS):
@@ -79,13 +80,14 @@ def test_no_accepted_result_is_lost_by_a_power_cut(tmp_path: Path) -> None:
         directory.mkdir()
         for index, number in enumerate(cut(directory, seed, normal=False)):
             totals[index] += number
-    print(f"\npower cuts {SEEDS}: accepted {totals[0]}, lost {totals[1]}, damaged {totals[2]}")
+    figures = f"accepted {totals[0]}, damaged files {totals[2]}"
+    case("A2", "agent's power cut", runs=SEEDS, lost=totals[1], other=figures)
     assert totals[0] > 50 * SEEDS
     assert totals[1:] == [0, 0]
 
 
 @pytest.mark.faults
-def test_control_with_synchronous_normal_loses_results(tmp_path: Path) -> None:
+def test_control_with_synchronous_normal_loses_results(tmp_path: Path, case: Any) -> None:
     """The same cuts with synchronous=NORMAL lose results: the test above can fail."""
     totals = [0, 0, 0]
     for seed in range(SEEDS):
@@ -93,12 +95,15 @@ def test_control_with_synchronous_normal_loses_results(tmp_path: Path) -> None:
         directory.mkdir()
         for index, number in enumerate(cut(directory, seed, normal=True)):
             totals[index] += number
-    print(f"\ncontrol, {SEEDS} cuts with NORMAL: accepted {totals[0]}, lost {totals[1]}")
+    figures = f"accepted {totals[0]}: this run must lose"
+    case("A2", "control with synchronous=NORMAL", runs=SEEDS, lost=totals[1], other=figures)
     assert totals[1] > 0
 
 
 @pytest.mark.faults
-def test_full_disk_at_any_write_is_counted_and_recovers_by_itself(tmp_path: Path) -> None:
+def test_full_disk_at_any_write_is_counted_and_recovers_by_itself(
+    tmp_path: Path, case: Any
+) -> None:
     """Every N-th write fails for a while: accepted results stay, the others are counted."""
     accepted = refused = 0
     for seed in range(SEEDS):
@@ -128,5 +133,6 @@ def test_full_disk_at_any_write_is_counted_and_recovers_by_itself(tmp_path: Path
         counted = sum(int(str(each.values.get("not_accepted_count", 0))) for each in found)
         assert counted == failed
         accepted, refused = accepted + len(names), refused + failed
-    print(f"\nfull disks {SEEDS}: accepted {accepted}, not accepted and counted {refused}")
+    figures = f"accepted {accepted}, not accepted and counted {refused}"
+    case("A4", "agent's disk full at the N-th write", runs=SEEDS, lost=0, other=figures)
     assert refused > 0

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def framed(framing: str, body: bytes) -> bytes:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_reply_cut_at_every_byte_removes_nothing(tmp_path: Path, framing: str) -> None:
+def test_reply_cut_at_every_byte_removes_nothing(tmp_path: Path, framing: str, case: Any) -> None:
     """Only a reply whose JSON is whole removes, and only what it names."""
     spool = open_spool(tmp_path)
     for mark in range(3):
@@ -62,11 +63,13 @@ def test_reply_cut_at_every_byte_removes_nothing(tmp_path: Path, framing: str) -
         stub.answer = lambda got: whole if len(got.ids) == 3 else None
         push_once(spool, stub.url)
     assert [each.result_id for each in spool.take(10, 10**6)] == names[2:]
-    print(f"\n{framing}: {cuts} cuts, {removed_early} removed something")
+    case("B2", f"reply cut at every byte, {framing}", runs=cuts, lost=removed_early)
 
 
 @pytest.mark.faults
-def test_connection_killed_after_the_commit_is_sent_again_and_stored_once(tmp_path: Path) -> None:
+def test_connection_killed_after_the_commit_is_sent_again_and_stored_once(
+    tmp_path: Path, case: Any
+) -> None:
     """The collector has stored, the agent does not know: resent, recognised, then removed."""
     collector = Collector()
     silent = [True]
@@ -87,3 +90,4 @@ def test_connection_killed_after_the_commit_is_sent_again_and_stored_once(tmp_pa
     assert spool.counts().waiting_count == 0
     assert len(collector.stored) == 20
     assert max(collector.sent_count.values()) == 6
+    case("B1", "connection killed between commit and reply", runs=5, lost=0, duplicates=0)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,9 @@ def places(url: str) -> list[tuple[str, int]]:
     return found
 
 
-def test_every_accepted_result_arrives_exactly_once(tmp_path: Path, collector: Collector) -> None:
+def test_every_accepted_result_arrives_exactly_once(
+    tmp_path: Path, collector: Collector, case: Any
+) -> None:
     """KILLS kills of each side at random: nothing lost, nothing twice, no gap in the stream."""
     random = Random(23)
     state = enrolled(tmp_path, collector)
@@ -83,10 +86,13 @@ def test_every_accepted_result_arrives_exactly_once(tmp_path: Path, collector: C
     waiting = delivered_but(state, collector)
     stored = stored_ids(collector.url)
     numbers = [seq for _, seq in places(collector.url)]
-    print(
-        f"\nkilled: agent {KILLS} times, collector {KILLS} times; accepted {len(accepted)}, "
-        f"stored {len(stored)}, lost {len(set(accepted) - set(stored))}, "
-        f"twice {len(stored) - len(set(stored))}"
+    case(
+        "A1",
+        "agent and collector killed -9, each so often",
+        runs=KILLS,
+        lost=len(set(accepted) - set(stored)),
+        duplicates=len(stored) - len(set(stored)),
+        other=f"accepted {len(accepted)}",
     )
     assert set(accepted) <= set(stored)
     assert len(stored) == len(set(stored))

@@ -138,7 +138,9 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
     made.clean_up()
 
 
-def test_no_acknowledged_result_is_lost_and_none_is_doubled(collector: Collector) -> None:
+def test_no_acknowledged_result_is_lost_and_none_is_doubled(
+    collector: Collector, case: Any
+) -> None:
     """KILLS times kill -9 at a random moment while six agents deliver and resend."""
     stop = threading.Event()
     chance = random.Random(4)
@@ -160,9 +162,14 @@ def test_no_acknowledged_result_is_lost_and_none_is_doubled(collector: Collector
     assert collector.end(signal.SIGTERM) == 0
     acknowledged = [result_id for client in clients for result_id in client.acknowledged]
     stored = stored_ids(collector.url)
-    print(
-        f"{KILLS} kills: {len(acknowledged)} acknowledged, {len(stored)} stored, "
-        f"{sum(client.resent for client in clients)} requests cut, slowest start {slowest:.2f} s"
+    case(
+        "C1",
+        "collector killed -9 under load (SQLite)",
+        runs=KILLS,
+        lost=len(set(acknowledged) - set(stored)),
+        duplicates=len(stored) - len(set(stored)),
+        other=f"acknowledged {len(acknowledged)}, requests cut "
+        f"{sum(client.resent for client in clients)}, slowest start {slowest:.2f} s",
     )
     assert len(acknowledged) > KILLS * BATCH / 4
     assert len(stored) == len(set(stored))
@@ -204,7 +211,7 @@ def test_a_second_collector_on_the_same_database_ends_at_once(collector: Collect
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk_is_507_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+def test_a_full_disk_is_507_and_nothing_acknowledged_is_lost(tmp_path: Path, case: Any) -> None:
     """On a disk of 4 MB: 200 until it is full, then 507, never anything else; then room again."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -234,7 +241,13 @@ def test_a_full_disk_is_507_and_nothing_acknowledged_is_lost(tmp_path: Path) -> 
                     ballast.unlink()
                 elif statuses.count(507) > 40:
                     break
-        print(f"full disk: {statuses.count(200)} batches stored, {statuses.count(507)} refused")
+        case(
+            "C1",
+            "collector's disk full (SQLite)",
+            runs=len(statuses),
+            lost=len(set(acknowledged) - set(stored_ids(url))),
+            other=f"batches stored {statuses.count(200)}, answered 507 {statuses.count(507)}",
+        )
         assert set(statuses) == {200, 507}
         assert 200 in statuses[statuses.index(507) :], "took up again when there was room"
         assert collector.end(signal.SIGTERM) == 0
