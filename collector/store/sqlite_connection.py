@@ -17,6 +17,7 @@ from collector.store.interface import (
     StoreFull,
     StoreUnusable,
 )
+from collector.store.schema.migration import Dialect
 
 BUSY_SECONDS: Final = 30.0
 """How long a write waits for another process's short transaction (an import, a code)."""
@@ -26,10 +27,23 @@ _BUSY_CODES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class Connection(sqlite3.Connection):
-    """A connection that is a :class:`collector.store.sql.Sql`."""
+    """A connection that is a :class:`collector.store.migrate.Migrating`, so a ``Sql``."""
+
+    dialect: Final[Dialect] = "sqlite"
 
     def lock(self, name: str, /) -> None:
         """Nothing to do: BEGIN IMMEDIATE leaves room for one writer."""
+
+    def begin_alone(self) -> None:
+        """Begin a transaction that no other migration runs beside."""
+        self.execute("BEGIN IMMEDIATE")
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table."""
+        found = self.execute(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)
+        ).fetchone()
+        return bool(found[0])
 
 
 def connect(path: Path, *, read_only: bool = False) -> Connection:

@@ -41,7 +41,12 @@ def week_of(micros: int) -> str:
     Raises ValueError or OverflowError for times no week can be named of: ask
     :func:`clock_suspect` first.
     """
-    return _week_of_day((micros + _TOKYO_MICROSECONDS) // _DAY_MICROSECONDS)
+    return _week_of_day(tokyo_day(micros))
+
+
+def tokyo_day(micros: int) -> int:
+    """Days since 1970-01-01 of the day in Asia/Tokyo of a time in microseconds since 1970 UTC."""
+    return (micros + _TOKYO_MICROSECONDS) // _DAY_MICROSECONDS
 
 
 @lru_cache(maxsize=1024)

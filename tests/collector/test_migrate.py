@@ -14,9 +14,12 @@ import pytest
 from collector.cli import main
 from collector.store import create_store
 from collector.store.interface import StoreUnusable
-from collector.store.sqlite_connection import connect
-from collector.store.sqlite_migrate import migrate, version
-from collector.store.sqlite_schema import MIGRATIONS
+from collector.store.migrate import _version as version
+from collector.store.migrate import migrate
+from collector.store.schema import migrations
+from collector.store.sqlite_connection import Connection, connect
+
+MIGRATIONS = migrations("sqlite")
 
 NOW = datetime(2026, 5, 11, tzinfo=UTC)
 
@@ -24,23 +27,25 @@ _DIE_AT = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from collector.store.migrate import migrate
+from collector.store.schema import migrations
 from collector.store.sqlite_connection import connect
-from collector.store.sqlite_migrate import migrate
 left = int(sys.argv[2])
 def before(statement):
     global left
     left -= 1
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
-migrate(connect(Path(sys.argv[1])), datetime(2026, 5, 11, tzinfo=UTC), before=before)
+now = datetime(2026, 5, 11, tzinfo=UTC)
+migrate(connect(Path(sys.argv[1])), now, migrations("sqlite"), before=before)
 """
 
 
 def _statements() -> int:
     """How many statements an empty database takes."""
     seen: list[str] = []
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, NOW, before=seen.append)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+    migrate(connection, NOW, MIGRATIONS, before=seen.append)
     connection.close()
     return len(seen)
 
@@ -55,7 +60,7 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
     """The schema of an undisturbed migration."""
     connection = connect(tmp_path_factory.mktemp("whole") / "whole.db")
-    migrate(connection, NOW)
+    migrate(connection, NOW, MIGRATIONS)
     found = _schema(connection)
     connection.close()
     return found
@@ -76,7 +81,7 @@ def test_killed_at_any_statement_it_resumes_to_the_same_schema(
     for step in MIGRATIONS[:reached]:
         whole |= {text.split()[2] for text in step.statements if text.startswith("CREATE TABLE")}
     assert tables == whole
-    assert [step.version for step in migrate(connection, NOW)] == [
+    assert [step.version for step in migrate(connection, NOW, MIGRATIONS)] == [
         step.version for step in MIGRATIONS[reached:]
     ]
     assert _schema(connection) == expected
@@ -106,7 +111,7 @@ def test_a_migration_keeps_the_rows(tmp_path: Path) -> None:
     connection = connect(tmp_path / "store.db")
     migrate(connection, NOW, MIGRATIONS[:1])
     connection.execute("INSERT INTO setting VALUES ('kept', 'yes')")
-    migrate(connection, NOW)
+    migrate(connection, NOW, MIGRATIONS)
     assert connection.execute("SELECT * FROM setting").fetchall() == [("kept", "yes")]
     connection.close()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.store import create_store, sqlite_results
+from collector.store import create_store, rows_results
 from collector.store import writer as writer_module
 from collector.store.interface import (
     Batch,
@@ -264,7 +264,7 @@ def test_suspect_clocks_have_their_place_by_arrival(store: Any, make: Any, url: 
     with sqlite3.connect(url.removeprefix("sqlite:///")) as reader:
         asked: list[str] = []
         reader.set_trace_callback(asked.append)
-        sqlite_results.latest(reader, "A1", 5, failures_only=False)
+        rows_results.latest(reader, "A1", 5, failures_only=False)
         reader.set_trace_callback(None)
         plans = [str(reader.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()) for text in asked]
     reader.close()

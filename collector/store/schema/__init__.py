@@ -1,13 +1,15 @@
-"""The schema after its core: one portable step for each subject, in the order of their numbers.
+"""The schema: its core, then one portable step for each subject, in the order of their numbers.
 
 A released migration is never edited; a subject's next change is a new step.
 """
 
 from typing import Final
 
-from collector.store.schema import export, fleet, operators, policy, rollup, slots
+from collector.store.schema import core, export, fleet, operators, policy, rollup, slots
+from collector.store.schema.migration import Dialect, Migration
 
 STEPS: Final = (
+    *core.STEPS,
     operators.STEP,
     fleet.STEP,
     policy.STEP,
@@ -15,3 +17,8 @@ STEPS: Final = (
     rollup.STEP,
     export.STEP,
 )
+
+
+def migrations(dialect: Dialect) -> tuple[Migration, ...]:
+    """All steps in the words of one database."""
+    return tuple(step.for_dialect(dialect) for step in STEPS)
