@@ -65,7 +65,9 @@ def insert_rest(connection: Sql, group: Group, *, new_results: bool) -> None:
             _NEWEST, [(*key, started) for key, started in sorted(group.newest.items())]
         )
     if group.quarantine:
-        connection.executemany(_QUARANTINE, sorted(group.quarantine, key=lambda row: row[:2]))
+        connection.executemany(
+            _QUARANTINE, sorted(group.quarantine, key=lambda row: (str(row[0]), str(row[1])))
+        )
     connection.executemany(
         _SEEN,
         [
