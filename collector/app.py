@@ -10,8 +10,10 @@ from fastapi.responses import JSONResponse
 from collector import __version__
 from collector.api import description, enrol, operations, questions, time
 from collector.api.context import Context
+from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
+from collector.api.keeper import Keeper
 from collector.clock import Clock, SystemClock
 from collector.identity import GuessLimit
 from collector.judge.calendar import Calendars
@@ -73,6 +75,9 @@ def create_app(
     app.openapi = lambda: description.describe(app)  # type: ignore[method-assign] # FastAPI's own way
     app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(RequestValidationError, _not_as_described)
+    plan = Plan()
+    keeper = Keeper(store, metrics, insecure_lab=insecure_lab)
+    app.add_middleware(Gate, plan=plan, keeper=keeper)  # the innermost: added first
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
@@ -84,6 +89,7 @@ def create_app(
         store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown
     )
     attach(app, pages)
+    plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from collector import resources
 from collector.app import create_app
@@ -139,6 +140,7 @@ class Serving:
     agent_id: str
     token: str
     client: httpx.Client
+    app: FastAPI
 
     def headers(self, **more: str) -> dict[str, str]:
         """Headers of the agent."""
@@ -210,7 +212,7 @@ def serve(store: Store) -> Iterator[Serve]:
         stops.append(stop)
         agent_id, token = "5ad9503e-0000-4000-8000-000000000001", "a-token-of-the-agent-of-A1"
         enrol(store, agent_id, token)
-        return Serving(address, store, agent_id, token, client)
+        return Serving(address, store, agent_id, token, client, app)
 
     yield start
     for stop in stops:

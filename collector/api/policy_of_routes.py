@@ -1,0 +1,77 @@
+"""Who may call each route: the one table. A route that is not in it stops the start.
+
+To add a route, add its line here: ``"METHOD /path/{parameter}": Caller.X``. The gate
+(:mod:`collector.api.gate`) enforces it before the route sees anything; the tests try every line
+with every wrong credential.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+
+class Caller(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"
+    """Anyone."""
+    LOCAL = "local"
+    """This machine, and the addresses of ``--metrics-from``."""
+    AGENT = "agent"
+    """An enrolled agent with its bearer token; ``require_agent(request, store)`` gives it."""
+    VIEWER = "viewer"
+    """An operator of any role. Where pages are public, and on this machine while there is no
+    operator yet, anyone, but for reading only."""
+    SIGNED_IN = "signed in"
+    """An operator of any role, whoever may read pages; ``operator_of(request)`` gives them."""
+    OPERATOR = "operator"
+    """An operator with the role operator or administrator."""
+    ADMINISTRATOR = "administrator"
+    """An operator with the role administrator."""
+
+
+ROUTES: Final[Mapping[str, Caller]] = {
+    # -- agents
+    "POST /v1/measurements": Caller.AGENT,
+    "POST /v1/enrol": Caller.PUBLIC,  # the one-time code is its credential
+    "GET /v1/time": Caller.PUBLIC,
+    # -- what was found out
+    "GET /": Caller.VIEWER,
+    "GET /schools/{code}": Caller.VIEWER,
+    "GET /v1/schools": Caller.VIEWER,
+    "GET /v1/schools/{code}": Caller.VIEWER,
+    "GET /v1/compliance": Caller.VIEWER,
+    # -- those who run the collector
+    "GET /healthz": Caller.PUBLIC,
+    "GET /metrics": Caller.LOCAL,
+    "GET /openapi.json": Caller.PUBLIC,
+    "GET /static/{path}": Caller.PUBLIC,
+}
+
+
+class UndeclaredRoute(RuntimeError):
+    """A route says of no one that they may call it."""
+
+
+def routes_of(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str, str]]:
+    """Give method, path and pattern of each route, in the order in which they are tried.
+
+    HEAD is answered as GET is; of a mount only GET is reached.
+    """
+    for route in iter_route_contexts(routes):
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            yield method, route.path_format or "", route.path_regex.pattern
+
+
+def policy_of(method: str, path: str) -> Caller:
+    """Give who may call a route. Raises :class:`UndeclaredRoute`."""
+    caller = ROUTES.get(f"{method} {path}")
+    if caller is None:
+        raise UndeclaredRoute(
+            f"{method} {path} declares no caller: add its line to ROUTES in "
+            "collector/api/policy_of_routes.py"
+        )
+    return caller
