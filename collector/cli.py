@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "school": "import schools and the survey baseline, make enrolment codes",
     "criteria": "show the required speed for a number of pupils",
     "demo": "serve a fictional city of 84 schools with one real measurement",
+    "simulate": "have agents that do not exist speak with a collector",
     "migrate": "bring the database to this release's schema",
 }
 
