@@ -23,10 +23,10 @@ from typing import Final
 from agent.clock import Clock
 from agent.failure import MeasurementFailed
 from agent.network_card import Card, card_towards
-from agent.planned import Planned
 from agent.state import write_json
 from agent.supervise import CHILD_COMMAND, supervise
 from wire.measurement import Fields, Json, Measurement
+from wire.planning.planned import Planned
 
 log: Final = logging.getLogger(__name__)
 

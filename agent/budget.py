@@ -19,10 +19,8 @@ from typing import Final
 
 from wire.failure import Operation, Outcome
 from wire.measurement import Measurement
+from wire.planning.cost import HEADER_FACTOR
 
-HEADER_FACTOR: Final = 1.06
-"""Bytes on the line for each byte of TCP payload: 1514/1448 with timestamps, and the
-acknowledgements of the other direction."""
 MARGIN_FACTOR: Final = 1.25
 """The worst case is this much above the dearest run remembered."""
 EXPECTED_RUNS: Final = 5
@@ -42,16 +40,6 @@ _BEFORE_DATA: Final = frozenset(
         Operation.HANDSHAKE,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What may be used. None: no limit."""
-
-    day_bytes: int | None = None
-    month_bytes: int | None = None
-    fastest_bps: float = 1e9
-    """Rate that the line cannot exceed: bounds what a test may cost before it has been seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +122,6 @@ def cost_of(ledger: Ledger, key: str, bound_bytes: int) -> Cost:
         return Cost(bound_bytes, bound_bytes)
     worst = min(bound_bytes, round(MARGIN_FACTOR * max(runs)))
     return Cost(min(bound_bytes, round(fmean(runs[-EXPECTED_RUNS:]))), worst)
-
-
-def bound_bytes(seconds: float, directions: int, fastest_bps: float) -> int:
-    """Most that a test of ``seconds`` in each direction can take at ``fastest_bps``."""
-    return round(HEADER_FACTOR * fastest_bps * seconds * directions / 8)
 
 
 def used_bytes(result: Measurement, reserved_bytes: int) -> int:

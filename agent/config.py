@@ -8,28 +8,23 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agent import config_checks as checks
-from agent.budget import Budget
-from agent.config_table import Reader, Table
-from agent.planned import CHILD_SECONDS, Planned, bound_of, calibrated
-from agent.probes import REGISTRY
-from agent.probes.options import OptionRefused, resolve
+from agent import config_checks as local
 from agent.push import PushSettings
 from agent.spool import DEFAULT_CAP_BYTES, MIN_CAP_BYTES
-from agent.timetable import DAY_SECONDS, Blackout, Closed, Timetable, Window
-from wire.measurement import Json
+from wire import checks, reading
 from wire.messages import MAX_BATCH_RECORDS
+from wire.planning.cost import Budget
+from wire.planning.planned import Planned
+from wire.planning.timetable import DAY_SECONDS, Blackout, Closed, Timetable, Window
+from wire.table import Reader, Table
 
 __all__ = ["Config", "ConfigRefused", "LineSettings", "Planned", "load", "parse"]
 
 DEFAULT_ZONE: Final = "Asia/Tokyo"
-MIN_RUN_SECONDS: Final = 10
-"""Least time a window must have for each of its runs."""
 MAX_FILE_BYTES: Final = 1024 * 1024
 
 
@@ -128,17 +123,19 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
         push=_push(
             top.table("push", ("interval_seconds", "batch_records", "ca_file", "proxy_url"))
         ),
-        budget=_budget(top.table("budget", ("day_bytes", "month_bytes", "fastest_bps"))),
+        budget=reading.read_budget(top.table("budget", reading.BUDGET_KEYS)),
         line=_line(top.table("line", ("wan_interface", "busy_above_bps", "busy_retries"))),
-        ntp_server=clock.take("ntp_server", None, checks.ntp_server),
-        closed=tuple(_closed(each) for each in top.tables("closed", _CLOSED_KEYS)),
-        blackouts=tuple(_blackout(each) for each in top.tables("blackouts", _BLACKOUT_KEYS)),
+        ntp_server=clock.take("ntp_server", None, local.ntp_server),
+        closed=tuple(reading.read_closed(one) for one in top.tables("closed", reading.CLOSED_KEYS)),
+        blackouts=tuple(
+            reading.read_blackout(one) for one in top.tables("blackouts", reading.BLACKOUT_KEYS)
+        ),
         tests=tuple(_test(table) for table in top.tables("tests", _TEST_KEYS)),
     )
     if not config.tests and not reader.mistakes:
         reader.refuse("tests", "nothing", "at least one [[tests]]")
     if not reader.mistakes:
-        _refuse_small_budget(reader, config)
+        reading.refuse_small_budget(reader, config.tests, config.budget)
     if reader.mistakes:
         raise ConfigRefused("\n".join(f"{name}: {mistake}" for mistake in reader.mistakes))
     return config
@@ -153,17 +150,8 @@ def _push(table: Table) -> PushSettings:
         batch_records=table.take(
             "batch_records", usual.batch_records, checks.whole(1, MAX_BATCH_RECORDS)
         ),
-        ca_file=table.take("ca_file", None, checks.file),
-        proxy_url=table.take("proxy_url", None, checks.address),
-    )
-
-
-def _budget(table: Table) -> Budget:
-    usual = Budget()
-    return Budget(
-        day_bytes=table.take("day_bytes", None, checks.whole(1_000_000, 1 << 50)),
-        month_bytes=table.take("month_bytes", None, checks.whole(1_000_000, 1 << 50)),
-        fastest_bps=table.take("fastest_bps", usual.fastest_bps, checks.number(1e6, 1e12)),
+        ca_file=table.take("ca_file", None, local.file),
+        proxy_url=table.take("proxy_url", None, local.address),
     )
 
 
@@ -171,125 +159,34 @@ def _line(table: Table) -> LineSettings:
     usual = LineSettings()
     return LineSettings(
         wan_interface=table.take("wan_interface", None, checks.text),
-        busy_above_bps=table.take("busy_above_bps", usual.busy_above_bps, checks.number(1e3, 1e12)),
-        busy_retries=table.take("busy_retries", usual.busy_retries, checks.whole(0, 20)),
+        busy_above_bps=table.take("busy_above_bps", usual.busy_above_bps, reading.busy_above_bps),
+        busy_retries=table.take("busy_retries", usual.busy_retries, reading.busy_retries),
     )
-
-
-_CLOSED_KEYS: Final = ("first", "last", "reason")
-_BLACKOUT_KEYS: Final = (*_CLOSED_KEYS, "from", "to")
-
-
-def _closed(table: Table) -> Closed:
-    first = table.need("first", checks.NO_DATE, checks.date)
-    last = table.take("last", first, checks.date)
-    if last < first:
-        table.reader.refuse(table.at("last"), last.isoformat(), f"{first.isoformat()} or later")
-    return Closed(first=first, last=last, reason=table.take("reason", "", checks.text))
-
-
-def _blackout(table: Table) -> Blackout:
-    days = _closed(table)
-    start = table.take("from", 0, checks.time_of_day)
-    end = table.take("to", DAY_SECONDS, checks.time_of_day)
-    if end <= start:
-        table.reader.refuse(
-            table.at("to"), checks.clock(end), f"a time after from ({checks.clock(start)})"
-        )
-    return Blackout(
-        first=days.first, last=days.last, reason=days.reason, from_seconds=start, to_seconds=end
-    )
-
-
-_TEST_KEYS: Final = (
-    "probe",
-    "target",
-    "segment",
-    "options",
-    "deadline_seconds",
-    "windows",
-    "calibrate",
-    "when_busy",
-)
-_NO_DAYS: Final[frozenset[int]] = frozenset()
-_NO_OPTIONS: Final[dict[str, Json]] = {}
-_WINDOW_KEYS: Final = ("days", "from", "to", "runs", "on_closed_days")
 
 
 def _test(table: Table) -> Planned:
-    probe = table.need("probe", "", checks.probe)
-    deadline_seconds = table.take("deadline_seconds", 60.0, checks.seconds(1, 600))
-    planned = Planned(
-        probe=probe,
-        target=table.need("target", "", lambda value: checks.target(probe, value)),
-        segment=table.take("segment", None, checks.segment),
-        options=_options(table, probe),
-        deadline_seconds=deadline_seconds,
-        calibrate=table.take("calibrate", "never", checks.one_of("weekly", "never")) == "weekly",
-        when_busy="defer"
-        if table.take("when_busy", "measure", checks.one_of("measure", "defer")) == "defer"
-        else "measure",
-    )
-    if planned.calibrate and not (
-        planned.heavy and "seconds" in import_module(REGISTRY[probe]).OPTIONS
-    ):
-        table.reader.refuse(table.at("calibrate"), "weekly", "never: only throughput has a length")
-    each_seconds = deadline_seconds + CHILD_SECONDS if planned.heavy else MIN_RUN_SECONDS
-    windows = [_window(each, each_seconds) for each in table.tables("windows", _WINDOW_KEYS)]
-    return replace(planned, windows=tuple(window for window in windows if window is not None))
+    def windows(each_seconds: float) -> list[Window]:
+        given = (_window(each, each_seconds) for each in table.tables("windows", _WINDOW_KEYS))
+        return [window for window in given if window is not None]
+
+    return reading.read_test(table, windows)
 
 
 def _window(table: Table, each_seconds: float) -> Window | None:
-    before = len(table.reader.mistakes)
-    days = table.need("days", _NO_DAYS, checks.days)
-    start = table.need("from", 0, checks.time_of_day)
-    end = table.need("to", 0, checks.time_of_day)
-    runs = table.need("runs", 1, checks.whole(1, DAY_SECONDS // MIN_RUN_SECONDS))
-    closed = table.take("on_closed_days", False, checks.flag)
-    if len(table.reader.mistakes) > before:
+    most = DAY_SECONDS // reading.MIN_RUN_SECONDS
+    runs = table.need("runs", 0, checks.whole(1, most))
+    window = reading.read_hours(table)
+    if window is None or runs == 0:
         return None
-    if end <= start:
-        table.reader.refuse(
-            table.at("to"), checks.clock(end), f"a time after from ({checks.clock(start)})"
-        )
-        return None
-    most = int((end - start) // each_seconds)
+    most = reading.most_runs(window, each_seconds)
     if runs > most:
-        allowed = f"at most {most} ({each_seconds:g} s for each run)"
-        table.reader.refuse(table.at("runs"), runs, allowed)
+        table.reader.refuse(table.at("runs"), runs, reading.too_many(most, each_seconds))
         return None
-    return Window(days=days, from_seconds=start, to_seconds=end, runs=runs, on_closed_days=closed)
+    return replace(window, runs=runs)
 
 
-def _options(table: Table, probe: str) -> Mapping[str, Json]:
-    given = table.take("options", _NO_OPTIONS, checks.any_table)
-    if probe:
-        try:
-            resolve(import_module(REGISTRY[probe]).OPTIONS, given)
-        except OptionRefused as error:
-            place = f"{table.at('options')}.{checks.short(error.option)}"
-            table.reader.refuse(place, error.found, error.allowed)
-    return given
-
-
-def _refuse_small_budget(reader: Reader, config: Config) -> None:
-    """A budget below one run would never let it run."""
-    for number, planned in enumerate(config.tests):
-        if not planned.heavy:
-            continue
-        longest = calibrated(planned) if planned.calibrate else planned
-        needed = bound_of(longest, config.budget.fastest_bps)
-        for key in ("day_bytes", "month_bytes"):
-            limit = getattr(config.budget, key)
-            if limit is not None and limit < needed:
-                reader.refuse(
-                    f"budget.{key}",
-                    limit,
-                    f"at least {needed}, one run of tests[{number}] at fastest_bps "
-                    f"{config.budget.fastest_bps:g}: raise it, shorten options.seconds, or set "
-                    "fastest_bps to what the line can carry at most",
-                )
-                return
+_TEST_KEYS: Final = (*reading.TEST_KEYS, "windows")
+_WINDOW_KEYS: Final = (*reading.WINDOW_KEYS, "runs")
 
 
 def _default_zone() -> ZoneInfo:

@@ -16,11 +16,11 @@ from agent.busy import LOOK_SECONDS, busy_bps
 from agent.config import Config, Planned
 from agent.context import Counters
 from agent.failure import MeasurementFailed
-from agent.planned import calibrated
 from agent.ration import Ration
-from agent.schedule import GRACE_SECONDS, Slot, retry
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Fields, Json, Measurement
+from wire.planning.planned import calibrated
+from wire.planning.schedule import GRACE_SECONDS, Slot, retry
 
 log: Final = logging.getLogger(__name__)
 

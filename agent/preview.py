@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from agent.config import Config
-from agent.config_checks import clock
 from agent.ration import Ration
-from agent.schedule import DayPlan, Slot, plan
-from agent.timetable import WEEKDAYS, Window
+from wire.checks import clock
 from wire.measurement import Json
+from wire.planning.schedule import DayPlan, Slot, plan
+from wire.planning.timetable import WEEKDAYS, Window
 
 MAX_DAYS: Final = 62
 _TIMES_SHOWN: Final = 6

@@ -15,7 +15,6 @@ from random import Random
 from typing import Final
 
 from agent.budget import (
-    Budget,
     Cost,
     Ledger,
     Period,
@@ -24,11 +23,12 @@ from agent.budget import (
     rest_of_month,
     used_bytes,
 )
-from agent.planned import Planned, bound_of, calibrated, cost_key
-from agent.schedule import Slot, Timetable, plan
 from agent.state import write_json
 from wire.failure import Outcome
 from wire.measurement import Json, Measurement
+from wire.planning.cost import Budget
+from wire.planning.planned import Planned, bound_of, calibrated, cost_key
+from wire.planning.schedule import Slot, Timetable, plan
 
 log: Final = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 Each measurement runs in a child process, so a hung one disturbs nothing. Heavy tests run one at a
 time (:mod:`agent.heavy`). Light ones go on beside each other; while a heavy one runs they are held,
 but not for long: then they run and say so. The loop looks at the clock anew at least every
-:data:`TICK_SECONDS`, so a step of the clock or a suspend is noticed; see :mod:`agent.schedule` for
-why neither causes a burst.
+:data:`TICK_SECONDS`, so a step of the clock or a suspend is noticed; see
+:mod:`wire.planning.schedule` for why neither causes a burst.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from agent.measure import not_tried
 from agent.probes import Request
 from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
-from agent.schedule import Slot, due, plan, seconds_to_next
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
 from agent.supervise import CHILD_COMMAND, supervise
 from wire.failure import Failure
 from wire.measurement import NOTHING, Fields, Json, Measurement
+from wire.planning.schedule import Slot, due, plan, seconds_to_next
 
 log: Final = logging.getLogger(__name__)
 

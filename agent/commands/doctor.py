@@ -22,13 +22,13 @@ from agent.doctor import Line
 from agent.failure import MeasurementFailed
 from agent.identity import Enrolment
 from agent.network_card import Card, card_towards
-from agent.planned import Planned
 from agent.push import PushSettings, new_client
 from agent.spool import DEFAULT_CAP_BYTES
 from agent.stamp.quality import clock_quality
 from agent.state import SPOOL_FILE, StateTrouble, state_directory
 from agent.supervise import supervise
 from wire.failure import Outcome
+from wire.planning.planned import Planned
 
 LOOK_SECONDS: Final = 1.0
 REACH_SECONDS: Final = 10.0

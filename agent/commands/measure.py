@@ -14,10 +14,10 @@ from agent.clock import SystemClock
 from agent.describe import describe
 from agent.measure import measure
 from agent.probes import REGISTRY, Progress, Request, load
-from agent.probes.options import Option, OptionRefused, resolve
 from wire.codec import encode
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json, Measurement
+from wire.options import Option, OptionRefused, resolve
 
 EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.failure import MeasurementFailed
-from agent.probes.options import Option
 from wire.failure import FailureCode, Operation
+from wire.options import Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

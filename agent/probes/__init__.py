@@ -43,6 +43,8 @@ class Request:
     random: Random
     deadline_seconds: float = 60.0
     """The probe ends by itself within this time."""
+    token: str | None = field(default=None, repr=False)
+    """Slot token of a responder of ours, where one was granted. Never part of a result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,15 @@ from agent.dns_probe.plan import (
 )
 from agent.dns_probe.run import Run
 from agent.probes import Findings, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import Address
 from agent.resolve import resolve as resolve_name
 from agent.target import parse_host_port
 from agent.web.dial import endpoint
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST[:PORT] of a resolver, or system for this machine's own"
+FORM: Final = "resolver"
 OPTIONS: Final[Mapping[str, Option]] = {
     "names": Option(type=str, default="example.com", help="names to ask for, separated by commas"),
     "types": Option(
@@ -56,7 +57,10 @@ OPTIONS: Final[Mapping[str, Option]] = {
         type=str, default=None, help="right addresses: NAME=NETWORK, separated by commas"
     ),
     "control": Option(
-        type=str, default=None, help="another resolver, HOST[:PORT], to tell AAAA filtering"
+        type=str,
+        default=None,
+        form="endpoint",
+        help="another resolver, HOST[:PORT], to tell AAAA filtering",
     ),
     "transport": Option(
         type=str,

@@ -15,7 +15,6 @@ from agent.engines.download import Bounds, Downloaded, Flow
 from agent.engines.web import Opened, follow, open_url, trust
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, OptionRefused, resolve
 from agent.target import parse_host
 from agent.target_url import parse_url
 from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, warmup_seconds
@@ -23,8 +22,11 @@ from agent.web.blocked import Rules, find_marker
 from agent.web.http import Exchange
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, OptionRefused, resolve
 
 TARGET: Final = "URL of a file"
+FORM: Final = "url"
+ONE_WAY: Final = True
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(type=int, default=1, minimum=1, maximum=16, help="connections at once"),
     "seconds": Option(
@@ -46,10 +48,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
     ),
     "allow_http": Option(type=bool, default=False, help="take http:// too"),
     "allowed_hosts": Option(
-        type=str, default=None, help="other hosts it may be redirected to, separated by commas"
+        type=str, default=None, form="hosts",
+        help="other hosts it may be redirected to, separated by commas"
     ),
     "ca_file": Option(
-        type=str, default=None, help="certificates to trust instead of the machine's (PEM file)"
+        type=str, default=None, form="file",
+        help="certificates to trust instead of the machine's (PEM file)"
     ),
 }  # fmt: skip
 

@@ -20,7 +20,6 @@ from typing import Final
 
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import Address
 from agent.target import parse_host
 from agent.target_url import parse_url
@@ -29,8 +28,10 @@ from agent.web.blocked import Rules
 from agent.web.fetch import Fetch, Plan
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "URL of a page: https://HOST[:PORT][/PATH]"
+FORM: Final = "url"
 OPTIONS: Final[Mapping[str, Option]] = {
     "family": Option(
         type=str, default="both", choices=("both", "auto", "4", "6"), help="IP versions to measure"
@@ -64,7 +65,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         help="redirects to follow within the service; 0: a redirect is the answer (number)",
     ),
     "allowed_hosts": Option(
-        type=str, default=None, help="other hosts of the service, separated by commas"
+        type=str, default=None, form="hosts", help="other hosts of the service, separated by commas"
     ),
     "expected_issuer": Option(
         type=str, default=None, help="text in the issuer of the certificate; several: A|B"

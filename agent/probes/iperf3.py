@@ -16,11 +16,11 @@ from agent.engines.iperf3_report import Report as Iperf3Report
 from agent.engines.iperf3_report import read
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import Address, resolve_all
 from agent.target import parse_host_port
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 PORT: Final = 5201
 RESOLVE_SECONDS: Final = 5.0
@@ -33,6 +33,7 @@ _OLDEST: Final = (3, 7)
 _VERSION: Final = re.compile(rb"iperf (\d+)\.(\d+)")
 
 TARGET: Final = "HOST[:PORT] of an iperf3 server"
+FORM: Final = "endpoint"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows"),
     "seconds": Option(

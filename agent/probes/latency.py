@@ -21,13 +21,14 @@ from agent.latency.sockets import Address, Echoes, EchoSocket, local_trouble
 from agent.latency.statistics import median, summarise
 from agent.latency.train import Reply, Train
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import resolve as resolve_name
 from agent.target import parse_host
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST: a name or an address, without port or brackets"
+FORM: Final = "host"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=20, minimum=1, maximum=1000, help="echo requests to send (number)"

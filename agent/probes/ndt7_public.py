@@ -19,7 +19,6 @@ from agent.engines.locate import TESTS, Server, locate, parse_wss, with_client
 from agent.engines.web import Trust, is_global, secure, trust
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Report, Request
-from agent.probes.options import Option, resolve
 from agent.probes.throughput import Ticker, direction_confidence, direction_values
 from agent.resolve import Address
 from agent.target_url import parse_url
@@ -30,8 +29,10 @@ from agent.throughput.flow import Test
 from agent.throughput.transport import TlsFlowSocket
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "wss://HOST[:PORT] of a server, or the URL of a Locate service"
+FORM: Final = "ndt7"
 OPTIONS: Final[Mapping[str, Option]] = {
     "accept_terms": services.consent("mlab"),
     "flows": Option(
@@ -55,7 +56,10 @@ OPTIONS: Final[Mapping[str, Option]] = {
         help="which way the data flow, seen from here",
     ),
     "ca_file": Option(
-        type=str, default=None, help="certificates to trust instead of the machine's (PEM file)"
+        type=str,
+        default=None,
+        form="file",
+        help="certificates to trust instead of the machine's (PEM file)",
     ),
 }
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 from agent.engines import process, services
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.target_url import parse_url
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 COMMAND: Final = (sys.executable, "-m", "agent.engines.ookla_child")
 SERVICE_HOST: Final = "www.speedtest.net"
@@ -26,6 +26,7 @@ SPARE_SECONDS: Final = 10.0
 MAX_OUTPUT_BYTES: Final = 200_000
 
 TARGET: Final = "www.speedtest.net, or the URL of a private stand-in"
+FORM: Final = "service"
 OPTIONS: Final[Mapping[str, Option]] = {
     "accept_terms": services.consent("ookla"),
     "seconds": Option(

@@ -21,16 +21,17 @@ from agent.path.mtu_sockets import SizeSocket
 from agent.path.mtu_trial import OutOfTime, Trials
 from agent.path.source import source_of
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, Scalar, resolve
 from agent.resolve import Address
 from agent.resolve import resolve as resolve_name
 from agent.target import parse_host
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, Scalar, resolve
 
 LOW_BYTES: Final = 128
 """Passes everywhere: IPv4 links carry at least 68 (RFC 791), IPv6 links 1280 (RFC 8200)."""
 TARGET: Final = "HOST: a name or an address, without port or brackets"
+FORM: Final = "host"
 OPTIONS: Final[Mapping[str, Option]] = {
     "max_bytes": Option(
         type=int,

@@ -22,7 +22,6 @@ from agent.path.mapping import Asked, addresses, are_ports_kept, is_translated, 
 from agent.path.source import source_of
 from agent.path.stun_client import Asker
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, Scalar, resolve
 from agent.probes.path_mtu import OPTIONS as MTU_OPTIONS
 from agent.probes.path_mtu import measure_mtu
 from agent.resolve import Address
@@ -30,14 +29,17 @@ from agent.resolve import resolve as resolve_name
 from agent.target import parse_host_port
 from wire.failure import FailureCode
 from wire.measurement import Json
+from wire.options import Option, Scalar, resolve
 
 PORT: Final = 3478
 """RFC 8489 section 8.1."""
 TARGET: Final = "HOST[:PORT] of a STUN server"
+FORM: Final = "endpoint"
 OPTIONS: Final[Mapping[str, Option]] = {
     "second": Option(
         type=str,
         default=None,
+        form="endpoint",
         help="HOST:PORT of a second STUN server, at another address or port, to tell the mapping",
     ),
     "sockets": Option(

@@ -14,7 +14,6 @@ from typing import Final
 from agent.clock import Clock
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.target import parse_host_port
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import CONNECT_SECONDS, Target
@@ -35,8 +34,10 @@ from agent.throughput.working_latency import (
 from agent.web.dial import dial
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST:PORT of a responder"
+FORM: Final = "host_port"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(
         type=int,
@@ -77,7 +78,7 @@ def probe(request: Request, report: Report) -> Findings:
     assert isinstance(seconds, float)
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
-    target = _reachable(resolve_target(host, port), request.clock)
+    target = _reachable(resolve_target(host, port, request.token), request.clock)
     idle_seconds, values = _idle(target, request.clock, report)
     confidence: dict[str, Json] = {}
     for test in wanted:

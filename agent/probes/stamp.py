@@ -21,7 +21,6 @@ from typing import Final
 from agent.clock import Clock
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import Address
 from agent.resolve import resolve as resolve_name
 from agent.stamp.admitted import Admitted
@@ -34,12 +33,14 @@ from agent.target import parse_host_port
 from agent.web.dial import endpoint
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 _CONTROL_SECONDS: Final = 5.0
 _LAST_WORD_SECONDS: Final = 1.0
 PORT: Final = 862
 """RFC 8762 section 4.1: the port of the TWAMP-test receiver."""
 TARGET: Final = "HOST[:PORT] of a STAMP reflector"
+FORM: Final = "endpoint"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=100, minimum=1, maximum=5000, help="packets to send (number)"
@@ -201,7 +202,11 @@ def _plan(request: Request, options: Mapping[str, object]) -> _Plan:
     host, port = parse_host_port(request.target, PORT)
     return _Plan(
         address=resolve_name(host, str(options["family"]), request.deadline_seconds, port),
-        opening=Opening(packet_count=count, interval_seconds=interval),
+        opening=Opening(
+            packet_count=count,
+            interval_seconds=interval,
+            authorization=None if request.token is None else f"Bearer {request.token}",
+        ),
         packet_bytes=int(_number(options, "packet_bytes")),
         dscp=int(_number(options, "dscp")),
         admitted=options["session"] == "admitted",

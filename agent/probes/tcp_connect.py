@@ -20,15 +20,16 @@ from agent.clock import Clock
 from agent.failure import MeasurementFailed
 from agent.latency.statistics import median, percentile
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.resolve import Address
 from agent.resolve import resolve as resolve_name
 from agent.target import parse_host_port
 from agent.web.dial import dial, wait_until
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST:PORT, or [IPv6 address]:PORT"
+FORM: Final = "host_port"
 OPTIONS: Final[Mapping[str, Option]] = {
     "count": Option(
         type=int, default=10, minimum=1, maximum=200, help="connections to make (number)"

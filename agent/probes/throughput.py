@@ -14,7 +14,6 @@ from agent.clock import Clock
 from agent.context import Counters, InterfaceCounters, Watch
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.target import parse_host_port
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve as resolve_target
@@ -23,8 +22,10 @@ from agent.throughput.flow import Test
 from agent.throughput.stop import LONGEST_SECONDS, converged
 from agent.throughput.why import limited_by, queue_seconds, signs
 from wire.measurement import Json
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST:PORT of an ndt7 server without TLS"
+FORM: Final = "host_port"
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(
         type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows (a number of flows)"
@@ -68,7 +69,7 @@ def probe(request: Request, report: Report) -> Findings:
     counters = InterfaceCounters(device, monotonic) if isinstance(device, str) else None
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
-    targets = resolve_target(host, port)
+    targets = resolve_target(host, port, request.token)
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
     context = _before(counters, request.clock)

@@ -28,14 +28,15 @@ from agent.path.socket_engine import SocketEngine
 from agent.path.source import source_of
 from agent.path.trace import Plan, Probe, Trace
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, Scalar, resolve
 from agent.resolve import Address
 from agent.resolve import resolve as resolve_name
 from agent.target import parse_host
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
+from wire.options import Option, Scalar, resolve
 
 TARGET: Final = "HOST: a name or an address, without port or brackets"
+FORM: Final = "host"
 OPTIONS: Final[Mapping[str, Option]] = {
     "protocol": Option(
         type=str, default="icmp", choices=("icmp", "udp", "tcp"), help="what the probes are"

@@ -11,7 +11,6 @@ from typing import Final
 
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.options import Option, resolve
 from agent.target import parse_host_port
 from agent.throughput.client import measure_direction
 from agent.throughput.connect import resolve as resolve_target
@@ -19,8 +18,11 @@ from agent.throughput.estimator import Sample
 from agent.throughput.handshake import PACE_FIELD
 from agent.throughput.verify import VERIFY, Verifier, confirmed
 from wire.failure import FailureCode, Operation
+from wire.options import Option, resolve
 
 TARGET: Final = "HOST:PORT of a responder"
+FORM: Final = "host_port"
+ONE_WAY: Final = True
 OPTIONS: Final[Mapping[str, Option]] = {
     "required_mbps": Option(
         type=float,
@@ -63,7 +65,7 @@ def probe(request: Request, report: Report) -> Findings:
 
     query = {"download": f"{PACE_FIELD}={offered_bps / flows:.0f}"}
     found = measure_direction(
-        [replace(target, queries=query) for target in resolve_target(host, port)],
+        [replace(target, queries=query) for target in resolve_target(host, port, request.token)],
         "download",
         flows=flows,
         seconds=VERIFY.latest_seconds,

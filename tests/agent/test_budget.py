@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.budget import Budget, Cost, Ledger, Period, cost_of, refusal, rest_of_month, used_bytes
-from agent.planned import Planned, bound_of, calibrated, cost_key
+from agent.budget import Cost, Ledger, Period, cost_of, refusal, rest_of_month, used_bytes
 from agent.ration import Ration, read_ledger
-from agent.schedule import Blackout, Slot, Timetable, Window, plan
 from tests.agent.spooling import measurement
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.measurement import Measurement
+from wire.planning.cost import Budget
+from wire.planning.planned import Planned, bound_of, calibrated, cost_key
+from wire.planning.schedule import Blackout, Slot, Timetable, Window, plan
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 SCHOOL_DAYS = frozenset(range(5))

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.budget import Budget
 from agent.config import Config, ConfigRefused, LineSettings, load, parse
 from agent.probes import REGISTRY
 from agent.push import PushSettings
-from agent.schedule import Window
 from agent.spool import DEFAULT_CAP_BYTES
+from wire.planning.cost import Budget
+from wire.planning.schedule import Window
 
 GOOD = """
 [[tests]]

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent import busy, heavy, runner
-from agent.budget import Budget
 from agent.clock_check import Anchor
 from agent.clock_watch import ClockWatch
 from agent.config import Config, LineSettings, Planned
@@ -21,12 +20,13 @@ from agent.context import Reading
 from agent.identity import Enrolment, Identity
 from agent.push import Pusher, PushSettings, new_client
 from agent.runner import Parts, Runner
-from agent.schedule import Slot, Window
 from agent.stamp.packet import ErrorEstimate
 from tests.agent.spooling import AGENT, FakeClock, measurement, open_spool
 from wire.codec import decode
 from wire.failure import FailureCode, Outcome
 from wire.measurement import Measurement
+from wire.planning.cost import Budget
+from wire.planning.schedule import Slot, Window
 
 EVERY_DAY = frozenset(range(7))
 HEAVY = Planned(

@@ -14,10 +14,10 @@ from agent.latency.sockets import EchoSocket
 from agent.measure import measure
 from agent.probes import Progress, Request, load
 from agent.probes.latency import OPTIONS, probe
-from agent.probes.options import OptionRefused
 from wire.codec import decode, encode
 from wire.failure import FailureCode, Outcome
 from wire.measurement import Json, Measurement
+from wire.options import OptionRefused
 from wire.units import unit_of
 
 FAST: Mapping[str, Json] = {"count": 4, "interval_seconds": 0.1, "timeout_seconds": 5}

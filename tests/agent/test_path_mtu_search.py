@@ -16,12 +16,12 @@ from agent.path.mss import Transfer, examine, request
 from agent.path.mtu_search import Lost, Passed, Search, TooBig, Verdict
 from agent.path.mtu_trial import LEAST_STRIKES, OutOfTime, Trials
 from agent.probes import Request
-from agent.probes.options import OptionRefused
 from agent.probes.path_mtu import figures, partial, probe
 from agent.throughput.handshake import ServerHandshake
 from wire.codec import decode, encode
 from wire.failure import FailureCode, Outcome
 from wire.measurement import Json
+from wire.options import OptionRefused
 from wire.units import unit_of
 
 NO_OPTIONS: Mapping[str, Json] = {}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.probes.options import Option, OptionRefused, resolve
 from wire.measurement import Json
+from wire.options import Option, OptionRefused, resolve
 
 OPTIONS = {
     "count": Option(type=int, default=20, minimum=1, maximum=1000),

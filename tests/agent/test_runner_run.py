@@ -19,12 +19,12 @@ from agent.delivery import Delivery
 from agent.identity import Enrolment, Identity, save
 from agent.push import Pusher, PushSettings, new_client
 from agent.runner import Parts, Runner
-from agent.schedule import Window
 from agent.state import is_running, locked, prepare, state_directory
 from agent.status import earlier_delivery
 from tests.agent.spooling import FakeClock, measurement, open_spool
 from tests.agent.stub import Collector, Stub, http
 from wire.measurement import Measurement
+from wire.planning.schedule import Window
 
 TOKEN = "canary-token-0123456789abcdef0123456789"
 CHILD = (sys.executable, str(Path(__file__).parent / "childish.py"))

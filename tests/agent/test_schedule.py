@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.schedule import (
+from wire.planning.schedule import (
     DAY_SECONDS,
     Slot,
     Task,
@@ -16,7 +16,7 @@ from agent.schedule import (
     due,
     seconds_to_next,
 )
-from agent.schedule import plan as plan_day
+from wire.planning.schedule import plan as plan_day
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = date(2026, 5, 11)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agent.placing import draw, gaps
-from agent.schedule import (
+from wire.planning.placing import draw, gaps
+from wire.planning.schedule import (
     DAY_SECONDS,
     Blackout,
     Closed,

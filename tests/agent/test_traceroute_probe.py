@@ -17,11 +17,11 @@ from agent.path import packet_engine
 from agent.path.replies import Event, NotSent, Reply, Sent
 from agent.path.trace import Plan, Probe, Trace
 from agent.probes import REGISTRY, Request, load
-from agent.probes.options import OptionRefused
 from agent.probes.traceroute import probe, run_trace
 from wire.codec import MAX_RECORD_BYTES, decode, encode
 from wire.failure import FailureCode, Operation, Outcome
 from wire.measurement import Json
+from wire.options import OptionRefused
 
 NO_OPTIONS: Mapping[str, Json] = {}
 

@@ -16,9 +16,9 @@ from agent.commands.run import live, set_up_logging
 from agent.config import Config, Planned
 from agent.probes import Findings, Report, Request
 from agent.push import PushSettings
-from agent.schedule import Window
 from agent.spool import Spool
 from wire.measurement import Measurement
+from wire.planning.schedule import Window
 
 
 def probe(request: Request, report: Report) -> Findings:  # noqa: ARG001 - a probe's form

@@ -20,8 +20,8 @@ from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from agent.placing import Interval, draw, gaps
-from agent.timetable import DAY_SECONDS, WEEKDAYS, Blackout, Closed, Task, Timetable, Window
+from wire.planning.placing import Interval, draw, gaps
+from wire.planning.timetable import DAY_SECONDS, WEEKDAYS, Blackout, Closed, Task, Timetable, Window
 
 __all__ = [
     "DAY_SECONDS",

@@ -3,21 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Final, Literal
 
-from agent.budget import bound_bytes
-from agent.probes import REGISTRY
-from agent.spool.layout import HEAVY_PROBES
-from agent.timetable import Task, Window
 from wire.measurement import Json
+from wire.planning.cost import bound_bytes
+from wire.planning.timetable import Task, Window
+from wire.probes import PROBES
 
 CALIBRATION_SECONDS: Final = 10
 """Full length of a test in each direction."""
 LONGEST_SECONDS: Final[Mapping[str, float]] = {"verify": 10.0}
 """How long a test runs at most that has no option for it."""
-ONE_WAY: Final = frozenset({"verify", "http_download"})
-"""Probes that only download."""
 CHILD_SECONDS: Final = 10.0
 """On top of the deadline: starting, ending, writing down."""
 
@@ -41,7 +37,7 @@ class Planned:
     @property
     def heavy(self) -> bool:
         """Loads the line: never two at once, within the byte budget."""
-        return self.probe in HEAVY_PROBES
+        return PROBES[self.probe].heavy
 
     def task(self) -> Task:
         """The test as the plan sees it."""
@@ -69,7 +65,8 @@ def bound_of(planned: Planned, fastest_bps: float) -> int:
 
     Where a test may end by itself, it is taken to be as long as it may be.
     """
-    options = import_module(REGISTRY[planned.probe]).OPTIONS
+    form = PROBES[planned.probe]
+    options = form.options
     whole: dict[str, Json] = {name: option.default for name, option in options.items()}
     whole |= planned.options
     if (most := _number(whole.get("max_bytes"))) is not None:
@@ -80,7 +77,7 @@ def bound_of(planned: Planned, fastest_bps: float) -> int:
         seconds = longest or min(planned.deadline_seconds, LONGEST_SECONDS.get(planned.probe, 1e9))
     required_mbps = _number(whole.get("required_mbps"))
     rate = fastest_bps if required_mbps is None else min(fastest_bps, 1.2e6 * required_mbps)
-    one_way = whole.get("direction") in ("download", "upload") or planned.probe in ONE_WAY
+    one_way = whole.get("direction") in ("download", "upload") or form.one_way
     return bound_bytes(seconds, 1 if one_way else 2, rate)
 
 

@@ -42,6 +42,9 @@ class Option:
     choices: tuple[str, ...] = ()
     help: str = ""
     """One line with the unit."""
+    form: str = ""
+    """What a text names, where it names something: ``endpoint`` is HOST[:PORT] of a far end,
+    ``hosts`` are names separated by commas, ``file`` is a path on the appliance."""
 
     def allowed(self) -> str:
         """Say in words what may be given, for help and refusals."""

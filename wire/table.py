@@ -1,10 +1,10 @@
-"""One TOML table while it is read: each key is taken with a check, mistakes are gathered."""
+"""One table of a document while it is read: keys are taken with checks, mistakes gathered."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from agent import config_checks as checks
+from wire import checks
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Reader:
 
 
 class Table:
-    """One TOML table while it is read: each key is taken with a check."""
+    """One table of a document (TOML or JSON) while it is read."""
 
     def __init__(
         self, reader: Reader, place: str, given: Mapping[str, Any], known: Sequence[str]
@@ -29,13 +29,13 @@ class Table:
         self.reader, self.place, self._given = reader, place, given
         for key in given:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
+                close = difflib.get_close_matches(key[:100], known, n=1)
                 advice = f"; did you mean {close[0]}?" if close else ""
                 allowed = f"one of {' '.join(sorted(known))}{advice}"
                 reader.refuse(self.at(checks.short(key)), "an unknown key", allowed)
 
     def at(self, key: str) -> str:
-        """The place of a key in the file."""
+        """The place of a key in the document."""
         return f"{self.place}.{key}" if self.place else key
 
     def take(self, key: str, default: T, check: Callable[[object], T]) -> T:
