@@ -153,11 +153,14 @@ def test_a_prompt_flow_has_messages_of_ten_milliseconds(
     pair: tuple[socket.socket, socket.socket], rate: float, size: int
 ) -> None:
     """Small frames wait behind one message and what is unsent: both are 0.01 s of the rate."""
-    queue = KernelQueue(pair[0], sends=True, plain=True)
-    assert queue.message_bytes is None
-    queue.be_prompt()
-    assert queue.message_bytes == 4 * 1024
+    queue = KernelQueue(pair[1], sends=True, plain=True)
     queue.tune(rate)
+    assert queue.message_bytes is None  # others: as large as they like
+    queue = KernelQueue(pair[0], sends=True, plain=True)
+    queue.be_prompt()
+    first = queue.message_bytes
+    queue.tune(rate)
+    assert first == 4 * 1024
     assert queue.message_bytes == size
     assert pair[0].getsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT) == size
     assert pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
