@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "criteria": "show the required speed for a number of pupils",
     "demo": "serve a fictional city of 84 schools with one real measurement",
     "simulate": "have agents that do not exist speak with a collector",
+    "rollup": "make roll-ups anew, or compare them with the raw results",
     "migrate": "bring the database to this release's schema",
 }
 

@@ -12,6 +12,12 @@ from collector.store.times import clock_suspect, to_micros, tokyo_day, week_of
 from wire.codec import MAX_RECORD_BYTES
 
 RESULT_COLUMNS: Final = 19
+HOUR: Final = 3_600_000_000
+"""Microseconds."""
+MARK_HOUR: Final = """INSERT INTO rollup_due (span, started_at, school_code, generation)
+    VALUES (?, ?, ?, ?) ON CONFLICT (span, started_at, school_code)
+    DO UPDATE SET generation = rollup_due.generation + 1"""
+"""Parameters: 'hour' or 'day', its start, school, time of arrival."""
 _QUARANTINE: Final = """INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (agent_id, record_sha256) DO NOTHING"""
 _NEWEST: Final = """INSERT INTO newest_result VALUES (?, ?, ?, ?, ?)
@@ -33,6 +39,8 @@ class Group:
     marks: set[tuple[str, str, int]] = field(default_factory=set)
     newest: dict[tuple[str, str, int, int], int] = field(default_factory=dict)
     seen: dict[str, tuple[str | None, int]] = field(default_factory=dict)
+    hours: set[tuple[int, str]] = field(default_factory=set)
+    """Start of the hour and school of results whose roll-up is to be made again."""
     days: set[int] = field(default_factory=set)
     """Days in Tokyo since 1970 of results whose clock is believed."""
 
@@ -49,6 +57,7 @@ def gather(batches: Sequence[Batch]) -> Group:
             version = row.agent_version or version
             if not clock_suspect(row.started_at, batch.received_at):
                 group.days.add(tokyo_day(started))
+                group.hours.add((started - started % HOUR, row.school_code))
                 group.marks.add((row.school_code, week_of(started), int(row.simulated)))
                 key = (row.school_code, row.probe, int(row.simulated), int(row.outcome == "ok"))
                 group.newest[key] = max(group.newest.get(key, started), started)
@@ -63,6 +72,10 @@ def insert_rest(connection: Sql, group: Group, *, new_results: bool) -> None:
         connection.executemany(MARK, sorted(group.marks))
         connection.executemany(
             _NEWEST, [(*key, started) for key, started in sorted(group.newest.items())]
+        )
+        arrived = max(received for _, received in group.seen.values())
+        connection.executemany(
+            MARK_HOUR, [("hour", hour, code, arrived) for hour, code in sorted(group.hours)]
         )
     if group.quarantine:
         connection.executemany(
