@@ -1,6 +1,6 @@
 """Everything durable: one interface, one dialect module per database.
 
-Nothing outside ``collector.store.sqlite*`` knows which database it is.
+Nothing outside ``collector.store.sqlite*`` and ``postgres*`` knows which database it is.
 """
 
 from collector.store.interface import Store, StoreUnusable
@@ -13,6 +13,8 @@ def create_store(url: str) -> Store:
     """Open the database, bring it to this release's schema, and return the store.
 
     ``sqlite:///PATH`` is relative to the working directory, ``sqlite:////PATH`` absolute.
+    ``postgresql://USER@HOST:PORT/NAME`` is libpq's, with all of its parameters; the password is
+    best left to ``~/.pgpass`` or the file that PGPASSFILE names.
     Raises :class:`~collector.store.interface.StoreUnusable` with advice.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE) and "?" not in url:
@@ -20,10 +22,13 @@ def create_store(url: str) -> Store:
 
         return SqliteStore(url.removeprefix(_SQLITE))
     if url.startswith(_POSTGRESQL):
-        raise StoreUnusable("PostgreSQL comes in a later release: use sqlite:///PATH for now")
+        from collector.store.postgres import PostgresStore  # noqa: PLC0415 - one dialect is loaded
+
+        return PostgresStore(url)
     raise StoreUnusable(
         f"{_without_password(url)!r} is no database URL: "
-        "use sqlite:///PATH (sqlite:////PATH for an absolute path)"
+        "use sqlite:///PATH (sqlite:////PATH for an absolute path) or "
+        "postgresql://USER@HOST:PORT/NAME"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the rest of the collector may ask of a store. SQLite now; PostgreSQL behind the same."""
+"""What the rest of the collector may ask of a store, whichever database is behind it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -120,6 +120,15 @@ class StoreFull(StoreError):
 
 class StoreFailed(StoreError):
     """The database refused or failed to commit: answer 503. Nothing of the batch was kept."""
+
+
+class StoreUnreachable(StoreFailed):
+    """The connection to the database is lost or cannot be had. No batch is at fault."""
+
+    def __init__(self, message: str, *, perhaps_committed: bool = False) -> None:
+        """``perhaps_committed``: it was lost between COMMIT and its answer."""
+        super().__init__(message)
+        self.perhaps_committed = perhaps_committed
 
 
 class StoreUnusable(StoreError):
@@ -280,6 +289,8 @@ class Store(Protocol):
         """Run ``work`` in a transaction of its own; return what it gave, after its COMMIT.
 
         Rolled back where ``work`` raises. Raises :class:`StoreError`, and what ``work`` raised.
+        ``work`` may run again in a new transaction, where PostgreSQL ended a deadlock with it or
+        its connection was lost before COMMIT: it should change nothing but the database.
         """
         ...
 
@@ -305,7 +316,7 @@ class Store(Protocol):
         ...
 
     def claim_service(self) -> None:
-        """Become the serving collector; SQLite admits one: StoreUnusable where another serves."""
+        """Become a serving collector; SQLite admits one: StoreUnusable where another serves."""
         ...
 
     def ping(self) -> None:

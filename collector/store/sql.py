@@ -4,7 +4,8 @@ A subject keeps its statements in a module of its own as functions over :class:`
 them with ``store.read`` and ``store.write``. The common ground of SQLite and PostgreSQL 15:
 ``?`` placeholders, ``ON CONFLICT``, ``RETURNING``, ``CASE``; times as whole microseconds since
 1970 UTC, flags as 0 and 1, documents as JSON text. Not in it: ``INSERT OR REPLACE``, ``max(a, b)``,
-``FOR UPDATE``, LIKE without thought (its case differs), booleans.
+``FOR UPDATE``, LIKE without thought (its case differs), booleans; in DO UPDATE a column of the
+row that is there needs its table's name before it; a statement that failed ends the transaction.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -15,7 +15,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from collector.store.interface import Batch, StoreBusy, StoreFailed, StoreFull
+from collector.store.interface import (
+    Batch,
+    StoreBusy,
+    StoreFailed,
+    StoreFull,
+    StoreUnreachable,
+)
 
 MAX_QUEUED_BATCHES: Final = 512
 MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
@@ -133,7 +139,7 @@ class GroupWriter(Generic[Connection]):
     def _commit(self, group: Sequence[tuple[Batch, "Future[None]"]]) -> None:
         try:
             self._transact(lambda writer: self._writes.insert(writer, [one for one, _ in group]))
-        except (StoreBusy, StoreFull) as error:
+        except (StoreBusy, StoreFull, StoreUnreachable) as error:
             for _, future in group:
                 _fail(future, error)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits, who raises it
@@ -156,6 +162,14 @@ class GroupWriter(Generic[Connection]):
             future.set_result(result)
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._attempt(work)
+        except StoreUnreachable as error:
+            if error.perhaps_committed:
+                raise
+        return self._attempt(work)  # rolled back when its connection was lost: on a new one
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
         if self._connection is None:
             self._connection = self._writes.open()
         try:
