@@ -32,6 +32,7 @@ def main() -> int:
         clock=SystemClock(),
         random=random.SystemRandom(),
         deadline_seconds=given["deadline_seconds"],
+        token=given.get("token"),
     )
     result = measure(
         given["probe"], load(given["probe"]), request, _unseen, segment=given["segment"]

@@ -1,11 +1,15 @@
 """Who may be measured against: a decision, not an action.
 
-Without ``--open`` and without a key to check tokens with, nobody is admitted. Before
+With ``--open`` everybody, with ``--collector-key`` holders of a slot token, else nobody. Before
 admission a responder sends nothing but a short refusal.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from agent.responder.tokens import NotAdmitted, Tokens, Use
+
+__all__ = ["Admission", "NotAdmitted", "Use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +18,29 @@ class Admission:
 
     open_to_all: bool = False
     maximum_flows: int = 64
+    tokens: Tokens | None = None
 
-    def why_refused(self, headers: Mapping[str, str], running_flows: int) -> tuple[int, str] | None:
-        """HTTP status and reason of a refusal, or None to admit.
-
-        ``headers`` have lower-case names. The reason is one line of ASCII.
-        """
-        if not self.open_to_all:
-            given = "authorization" in headers
-            reason = (
-                "this responder has no key to check tokens with; start it with --open in a lab"
-                if given
-                else "a token is wanted, and this responder was not started with --open"
-            )
-            return 403, reason
+    def check_room(self, running_flows: int) -> None:
+        """Raise :class:`NotAdmitted` where no further flow may run."""
         if running_flows >= self.maximum_flows:
-            return 503, f"busy: {running_flows} flows are running; try again later"
-        return None
+            raise NotAdmitted(503, f"busy: {running_flows} flows are running; try again later")
+
+    def admit(self, headers: Mapping[str, str], kind: str) -> Use | None:
+        """Admit one flow or session; gives the use it draws on, None for one without bounds.
+
+        ``headers`` have lower-case names, ``kind`` is one of :data:`wire.slot_token.KINDS`.
+        Raises :class:`NotAdmitted`.
+        """
+        given = headers.get("authorization")
+        if self.tokens is not None and given is not None:
+            return self.tokens.admit(given, kind)
+        if self.open_to_all:
+            return None
+        if self.tokens is not None:
+            raise NotAdmitted(
+                401, "a slot token is wanted: the collector gives one (POST /v1/slots)"
+            )
+        if given is not None:
+            reason = "this responder has no key to check tokens with; start it with --open in a lab"
+            raise NotAdmitted(403, reason)
+        raise NotAdmitted(403, "a token is wanted, and this responder was not started with --open")

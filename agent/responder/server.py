@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.clock import Clock
-from agent.responder.admission import Admission
+from agent.responder.admission import Admission, NotAdmitted, Use
 from agent.throughput.engine import Engine, FlowEnded, Stalled
 from agent.throughput.flow import Flow, Test
 from agent.throughput.handshake import Rejected, ServerHandshake, Upgrade, refuse
@@ -28,6 +28,8 @@ HEAD_SECONDS: Final = 5.0
 """A request must be complete within this time, however slowly it comes."""
 FINISH_SECONDS: Final = 5.0
 """How long the last message and the close frames may take: what a slow line still holds."""
+CUT_SECONDS: Final = 1.0
+"""How long one that used up its quota of upload gets to read why."""
 STOP_SECONDS: Final = 1.5
 """How long running flows get to say good-bye when the responder is stopped."""
 HANDSHAKES_AT_ONCE: Final = 256
@@ -139,34 +141,45 @@ class Responder:
                 return upgrade
 
     def _admitted(self, sock: socket.socket, upgrade: Upgrade) -> None:
-        with self._running.lock:
-            refused = self._admission.why_refused(upgrade.headers, self._running.flows)
-            if refused is None:
-                self._running.flows += 1
-        if refused is not None:
-            status, reason = refused
-            log.info("refused: %s", reason)
-            sock.sendall(refuse(status, reason, refusal=True))
+        try:
+            use = self._place(upgrade)
+        except NotAdmitted as error:
+            log.info("refused: %s", error.reason)
+            sock.sendall(refuse(error.status, error.reason, refusal=True))
             return
         try:
             sock.sendall(upgrade.response)
-            self._flow(sock, upgrade)
+            self._flow(sock, upgrade, use)
         finally:
             with self._running.lock:
                 self._running.flows -= 1
 
-    def _flow(self, sock: socket.socket, upgrade: Upgrade) -> None:
+    def _place(self, upgrade: Upgrade) -> Use | None:
+        """Give the flow its place. Raises :class:`NotAdmitted`.
+
+        A token is checked beside the lock, which takes its time; a full house is noticed before,
+        so that it costs no token.
+        """
+        with self._running.lock:
+            self._admission.check_room(self._running.flows)
+        use = self._admission.admit(upgrade.headers, upgrade.test)
+        with self._running.lock:
+            self._admission.check_room(self._running.flows)
+            self._running.flows += 1
+        return use
+
+    def _flow(self, sock: socket.socket, upgrade: Upgrade, use: Use | None) -> None:
         test: Test = "download" if upgrade.test == "download" else "upload"
         endpoints = (_endpoint(sock.getpeername()), _endpoint(sock.getsockname()))
         store = self._store if test == "download" else None
-        flow = Flow(sock, side="server", test=test, store=store, early=upgrade.early)
+        flow = Flow(sock, side="server", test=test, store=store, early=upgrade.early, quota=use)
         if test == "download" and upgrade.pace_bps is not None:
             flow.pace(upgrade.pace_bps)
         if upgrade.prompt:
             flow.be_prompt()
         engine = Engine([flow], self._clock, endpoints)
         try:
-            self._run(engine, test, endpoints[0])
+            self._run(engine, flow, endpoints[0], use)
         finally:
             engine.close()
         log.info(
@@ -177,18 +190,29 @@ class Responder:
             engine.samples[-1].at_seconds - engine.samples[0].at_seconds,
         )
 
-    def _run(self, engine: Engine, test: Test, peer: str) -> None:
+    def _run(self, engine: Engine, flow: Flow, peer: str, use: Use | None) -> None:
+        def is_over(_elapsed: float, _samples: object) -> bool:
+            if use is not None and self._clock.monotonic_seconds() >= use.ends_at:
+                flow.cut = flow.cut or "quota used up: the seconds of this token are over"
+            return self._stopping.is_set() or flow.cut is not None
+
+        longest_seconds = DOWNLOAD_SECONDS if flow.test == "download" else UPLOAD_SECONDS
         try:
-            engine.run(
-                DOWNLOAD_SECONDS if test == "download" else UPLOAD_SECONDS,
-                lambda _elapsed, _samples: self._stopping.is_set(),
-            )
+            engine.run(longest_seconds, is_over)
         except FlowEnded as error:  # how every upload ends, and a download that was enough
-            log.debug("%s %s: %s", test, peer, error)
+            log.debug("%s %s: %s", flow.test, peer, error)
         except Stalled as error:
-            log.info("%s %s: %s", test, peer, error)
+            log.info("%s %s: %s", flow.test, peer, error)
             return
-        engine.finish(STOP_SECONDS if self._stopping.is_set() else FINISH_SECONDS)
+        if flow.cut is not None:
+            log.info("%s %s: cut off, %s", flow.test, peer, flow.cut)
+        engine.finish(self._finish_seconds(flow))
+
+    def _finish_seconds(self, flow: Flow) -> float:
+        if self._stopping.is_set():
+            return STOP_SECONDS
+        # who sends on beyond its quota is not read any more: no need to wait for its good-bye
+        return FINISH_SECONDS if flow.hears else CUT_SECONDS
 
 
 def _hang_up(sock: socket.socket) -> None:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from agent.clock import Clock
-from agent.responder.admission import Admission
+from agent.responder.admission import Admission, NotAdmitted
 from agent.stamp import control
 from agent.stamp.control import BadLine
 from agent.stamp.packet import ErrorEstimate, build_reflected
@@ -175,8 +175,12 @@ class Reflector:
         opening = control.read_opening(line)
         # no flow of a throughput test: sessions have limits of their own
         headers = {"authorization": opening.authorization} if opening.authorization else {}
-        refused = self._admission.why_refused(headers, running_flows=0)
-        opened = refused[1] if refused else self._sessions.open(peer.host, opening, now)
+        opened: Session | str
+        try:
+            self._admission.admit(headers, "stamp")
+            opened = self._sessions.open(peer.host, opening, now)
+        except NotAdmitted as error:
+            opened = error.reason
         if isinstance(opened, str):
             log.info("%s: refused: %s", peer.host, opened)
             self._say(peer, control.write({"refused": opened[:200]}))

@@ -21,11 +21,11 @@ from wire.codec import Refused, parse_object
 from wire.measurement import Json
 
 VERSION: Final = 1
-MAX_LINE_BYTES: Final = 1_024
+MAX_LINE_BYTES: Final = 2_048
 MAX_PACKETS: Final = 10_000
 MIN_INTERVAL_SECONDS: Final = 0.005
 MAX_SESSION_SECONDS: Final = 300.0
-_MAX_TOKEN_CHARACTERS: Final = 600
+_MAX_TOKEN_CHARACTERS: Final = 1_500
 
 
 class BadLine(ValueError):

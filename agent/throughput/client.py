@@ -10,7 +10,7 @@ from agent.failure import MeasurementFailed, translate
 from agent.throughput.connect import Target, open_all
 from agent.throughput.engine import Engine, FlowEnded, OnTick, Stalled
 from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, warmup_seconds
-from agent.throughput.flow import Flow, Test
+from agent.throughput.flow import POLICY_VIOLATION, Flow, Test
 from agent.throughput.framing import ProtocolViolation
 from agent.throughput.payload import FrameStore
 from agent.throughput.tcp_info import TcpInfo
@@ -130,7 +130,7 @@ def _run(engine: Engine, seconds: float, on_tick: OnTick, operation: Operation) 
         elapsed = error.samples[-1].at_seconds - error.samples[0].at_seconds
         if error.flow.ended == "closed" and elapsed >= _LATE_ENOUGH_RATIO * seconds:
             return error.samples
-        text = f"after {elapsed:.1f} of {seconds:g} s: {error}"
+        text = f"after {elapsed:.1f} of {seconds:g} s: {_cut_off(error.flow) or error}"
         raise _failed(_why(error.flow, operation), operation, text, error.samples) from error
     except Stalled as error:
         raise _failed(FailureCode.STALLED, operation, str(error), error.samples) from error
@@ -143,7 +143,17 @@ def _why(flow: Flow, operation: Operation) -> FailureCode:
         if isinstance(flow.trouble, TimeoutError):  # the kernel gave up sending again
             return FailureCode.STALLED
         return translate(flow.trouble, operation).code
+    if _cut_off(flow) is not None:
+        return FailureCode.NOT_ADMITTED
     return _ENDED[flow.ended or "eof"]
+
+
+def _cut_off(flow: Flow) -> str | None:
+    """What the far end said when it allowed no more, made one printable line; else None."""
+    if int.from_bytes(flow.farewell[:2], "big") != POLICY_VIOLATION:
+        return None
+    said = flow.farewell[2:].decode("ascii", "replace")
+    return "the responder cut it off: " + "".join(c if " " <= c <= "~" else "?" for c in said)
 
 
 def _estimate(test: Test, samples: Sequence[Sample], payload: _PayloadWatch) -> Estimate:

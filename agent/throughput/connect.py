@@ -39,6 +39,8 @@ class Target:
     address: Address
     secure: Secure | None = None
     """How TLS is made over a connection to it; None: without TLS."""
+    token: str | None = field(default=None, repr=False)
+    """Slot token to show, where the responder wants one."""
     queries: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Query of the upgrade by test, with a secret in it where the server wants one."""
 
@@ -68,10 +70,10 @@ class Opened:
     early: bytes
 
 
-def resolve(host: str, port: int) -> Sequence[Target]:
+def resolve(host: str, port: int, token: str | None = None) -> Sequence[Target]:
     """Resolve a name to all its addresses. Raises :class:`MeasurementFailed`."""
     return [
-        Target(host=host, port=port, address=address)
+        Target(host=host, port=port, address=address, token=token)
         for address in resolve_all(host, "auto", RESOLVE_SECONDS, port)
     ]
 
@@ -151,7 +153,11 @@ def _connect(target: Target, seconds: float) -> socket.socket:
 
 def _upgrade(sock: socket.socket, target: Target, test: str, clock: Clock) -> bytes:
     handshake = ClientHandshake(
-        target.authority, target.path(test), os.urandom(16), f"hakaru-agent/{__version__}"
+        target.authority,
+        target.path(test),
+        os.urandom(16),
+        f"hakaru-agent/{__version__}",
+        target.token,
     )
     until = clock.monotonic_seconds() + HANDSHAKE_SECONDS
     sock.settimeout(HANDSHAKE_SECONDS)

@@ -127,7 +127,7 @@ class Engine:
 
     @staticmethod
     def _events(flow: Flow) -> int:
-        read = 0 if flow.ended is not None else selectors.EVENT_READ
+        read = selectors.EVENT_READ if flow.hears else 0
         return read | (selectors.EVENT_WRITE if flow.wants_to_write else 0)
 
     def _tick(self, now: float, moved_at: float) -> float:

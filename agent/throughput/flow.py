@@ -7,13 +7,14 @@ is ready and at every tick.
 import contextlib
 import errno
 import fcntl
+import os
 import socket
 import struct
 import termios
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from agent.throughput import messages, tcp_info
 from agent.throughput.framing import (
@@ -22,7 +23,9 @@ from agent.throughput.framing import (
     Message,
     Opcode,
     ProtocolViolation,
+    Read,
     build_frame,
+    largest_payload,
 )
 from agent.throughput.kernel_queue import KernelQueue
 from agent.throughput.payload import Frame, FrameStore
@@ -37,6 +40,9 @@ _READS_A_TURN: Final = 32
 """Reads of one flow before the others get their turn."""
 _NORMAL_CLOSURE: Final = struct.pack(">H", 1000)
 _PROTOCOL_ERROR: Final = struct.pack(">H", 1002)
+POLICY_VIOLATION: Final = 1008
+"""Close code (RFC 6455 section 7.4.1): the far end allows no more, its reason says why."""
+_LONGEST_REASON_BYTES: Final = 123
 _MOST_PONGS: Final = 4
 """Waiting to go out; further pings stay unanswered (RFC 6455 section 5.5.3 allows that)."""
 _SO_MAX_PACING_RATE: Final = 47
@@ -69,11 +75,30 @@ class Progress:
     segments: int | None
 
 
+class Quota(Protocol):
+    """Bytes that flows may move, shared by them."""
+
+    def take(self, most_bytes: int) -> int:
+        """Draw up to so many; 0: none are left."""
+        ...
+
+    def give_back(self, unused_bytes: int) -> None:
+        """Return what was drawn and not used."""
+        ...
+
+
 class Flow:
     """One direction of one test over one socket, which :class:`KernelQueue` looks after."""
 
     def __init__(
-        self, sock: socket.socket, *, side: Side, test: Test, store: FrameStore | None, early: bytes
+        self,
+        sock: socket.socket,
+        *,
+        side: Side,
+        test: Test,
+        store: FrameStore | None,
+        early: bytes,
+        quota: Quota | None = None,
     ) -> None:
         self.sock = sock
         self.side = side
@@ -88,6 +113,12 @@ class Flow:
         """Bytes of the TCP stream received since the upgrade (frame headers included)."""
         self.sent_bytes = 0
         """Bytes given to the kernel: not what arrived, see :meth:`progress`."""
+        self.cut: str | None = None
+        """Why this side lets nothing more through; said to the peer in the close frame."""
+        self.farewell = b""
+        """Payload of the peer's close frame: code and reason (RFC 6455 section 5.5.1)."""
+        self._quota = quota
+        """Of what is received, and of the binary messages sent; None: without bound."""
         self.on_pong: Callable[[bytes], None] | None = None
         """Called with the payload of every pong as it is read."""
         self._plain = not isinstance(sock, TlsFlowSocket)
@@ -101,6 +132,8 @@ class Flow:
         self._started_at: float | None = None
         self._before = Progress(0, 0)
         try:
+            if early and quota is not None and quota.take(len(early)) < len(early):
+                self._out_of_quota()
             self._take(early)
         except ProtocolViolation as error:
             self._violated(error)
@@ -113,7 +146,12 @@ class Flow:
     @property
     def wants_to_write(self) -> bool:
         """Whether anything stands ready to go out."""
-        return bool(self._outbox) or self._frame is not None or (self.sends and not self._stopping)
+        return bool(self._outbox) or self._frame is not None or self._goes_on
+
+    @property
+    def hears(self) -> bool:
+        """Whether it still reads: not beyond its quota."""
+        return self.ended is None and (self.sends or self.cut is None)
 
     @property
     def finished(self) -> bool:
@@ -149,32 +187,47 @@ class Flow:
 
     def read_ready(self) -> None:
         """Take in what is there: payload is thrown away by the kernel (tcp(7), MSG_TRUNC)."""
-        if self._over():
+        if not self.hears:
             return
         try:
             for _ in range(_READS_A_TURN):
                 wanted = self._reader.wants()
-                if isinstance(wanted, Discard):
-                    size = min(wanted.size, _CHUNK_BYTES)
-                    got = self.sock.recv_into(_TRASH, size, _DISCARD)
-                    self._reader.discarded(got)
-                    self.stream_bytes += got
-                    if 0 < got < size and self._plain:  # drained: no need to ask again
+                size = min(wanted.size, _CHUNK_BYTES)
+                if self._quota is not None:
+                    size = self._quota.take(size)
+                    if size == 0:
+                        self._out_of_quota()
                         return
-                else:
-                    data = self.sock.recv(wanted.size, socket.MSG_DONTWAIT)
-                    got = len(data)
-                    self._take(data)
+                got = self._read(wanted, size)
                 if got == 0:
                     self.ended = "eof"
-                if self._over():
-                    return
+                if not self.hears or (
+                    0 < got < size and self._plain and isinstance(wanted, Discard)
+                ):
+                    return  # over, or drained: no need to ask again
         except BlockingIOError:
             return
         except ProtocolViolation as error:
             self._violated(error)
         except OSError as error:
             self._broken(error)
+
+    def _read(self, wanted: Discard | Read, size: int) -> int:
+        """Read up to ``size`` bytes, which are drawn from the quota already; gives how many."""
+        got = 0
+        try:
+            if isinstance(wanted, Discard):
+                got = self.sock.recv_into(_TRASH, size, _DISCARD)
+                self._reader.discarded(got)
+                self.stream_bytes += got
+            else:
+                data = self.sock.recv(size, socket.MSG_DONTWAIT)
+                got = len(data)
+                self._take(data)
+        finally:
+            if self._quota is not None and got < size:
+                self._quota.give_back(size - got)
+        return got
 
     def write_ready(self) -> None:
         """Send until the kernel takes no more: small frames between binary ones, never inside."""
@@ -183,7 +236,7 @@ class Flow:
                 if self._frame is None and self._outbox:
                     if not self._send_small(self._outbox[0]):
                         return
-                elif self._frame is not None or (self.sends and not self._stopping):
+                elif self._frame is not None or self._goes_on:
                     self._send_binary()
                 else:
                     return
@@ -222,8 +275,7 @@ class Flow:
     def stop(self) -> None:
         """Send no further binary message; close once the current one is out (RFC 6455 7.1.2)."""
         if not self._stopping:
-            violated = isinstance(self.trouble, ProtocolViolation)
-            self._queue(Opcode.CLOSE, _PROTOCOL_ERROR if violated else _NORMAL_CLOSURE)
+            self._queue(Opcode.CLOSE, self._good_bye())
             self._stopping = True
             self.tune(0)  # what is still to come is small
 
@@ -254,8 +306,24 @@ class Flow:
         """Let go of the socket."""
         self.sock.close()
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the next binary message is to be sent."""
+        return self.sends and not self._stopping and self.cut is None
+
     def _over(self) -> bool:
         return self.ended is not None
+
+    def _good_bye(self) -> bytes:
+        if isinstance(self.trouble, ProtocolViolation):
+            return _PROTOCOL_ERROR
+        if self.cut is not None:
+            reason = self.cut.encode("ascii", "replace")[:_LONGEST_REASON_BYTES]
+            return struct.pack(">H", POLICY_VIOLATION) + reason
+        return _NORMAL_CLOSURE
+
+    def _out_of_quota(self) -> None:
+        self.cut = "quota used up: the bytes of this token are gone"
 
     def _acked(self, info: TcpInfo | None) -> int:
         if info is not None and info.bytes_acked is not None:
@@ -278,13 +346,23 @@ class Flow:
     def _send_binary(self) -> None:
         assert self._store is not None
         if self._frame is None:
-            self._frame = self._store.frame_for(self.sent_bytes, self._queue_below.message_bytes)
-            self._offset = 0
+            frame = self._store.frame_for(self.sent_bytes, self._queue_below.message_bytes)
+            if self._quota is not None and (left := self._quota.take(frame.size)) < frame.size:
+                self._send_rest(left)
+                return
+            self._frame, self._offset = frame, 0
         sent = self._store.send(self.sock, self._frame, self._offset)
         self.sent_bytes += sent
         self._offset += sent
         if self._offset >= self._frame.size:
             self._frame = None
+
+    def _send_rest(self, left_bytes: int) -> None:
+        """Queue one last message that is as long as the quota still allows."""
+        self._out_of_quota()
+        payload_bytes = largest_payload(left_bytes)
+        if payload_bytes > 0:
+            self._queue(Opcode.BINARY, os.urandom(payload_bytes))
 
     def _take(self, data: bytes) -> None:
         self.stream_bytes += len(data)
@@ -304,6 +382,7 @@ class Flow:
             if self.on_pong is not None:
                 self.on_pong(message.payload)
         elif message.opcode is Opcode.CLOSE:
+            self.farewell = message.payload
             self.ended = "closed"  # the engine answers: a last report, then our close frame
 
     def _violated(self, error: ProtocolViolation) -> None:

@@ -110,6 +110,14 @@ def build_header(opcode: Opcode, payload_bytes: int, mask: bytes = b"") -> bytes
     return head + mask
 
 
+def largest_payload(frame_bytes: int) -> int:
+    """Payload of the longest unmasked frame of at most ``frame_bytes``; 0 where none fits."""
+    for header, lowest, highest in ((10, 1 << 16, 1 << 62), (4, 126, (1 << 16) - 1), (2, 1, 125)):
+        if frame_bytes - header >= lowest:
+            return min(frame_bytes - header, highest)
+    return 0
+
+
 def build_frame(opcode: Opcode, payload: bytes, *, masked: bool) -> bytes:
     """Write one small frame; a client masks with a fresh random key (RFC 6455 section 5.3)."""
     mask = os.urandom(4) if masked else b""

@@ -47,7 +47,9 @@ class Upgraded:
 class ClientHandshake:
     """What a client sends, and what it makes of the answer."""
 
-    def __init__(self, host: str, path: str, key: bytes, user_agent: str) -> None:
+    def __init__(
+        self, host: str, path: str, key: bytes, user_agent: str, token: str | None = None
+    ) -> None:
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._key = base64.b64encode(key).decode()
         self._request = h11.Request(
@@ -61,6 +63,7 @@ class ClientHandshake:
                 ("Sec-WebSocket-Key", self._key),
                 ("Sec-WebSocket-Protocol", SUBPROTOCOL),
                 ("User-Agent", user_agent),
+                *([("Authorization", f"Bearer {token}")] if token is not None else []),
             ],
         )
 

@@ -16,7 +16,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.failure import MeasurementFailed
 from agent.responder import server
-from agent.responder.admission import Admission
+from agent.responder.admission import Admission, NotAdmitted
 from agent.responder.server import Responder, listen
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve
@@ -120,23 +120,20 @@ def test_full() -> None:
     assert raised.value.failure.code is FailureCode.NOT_ADMITTED
 
 
-@pytest.mark.parametrize(
-    ("headers", "running", "status"),
-    [({}, 0, 403), ({"authorization": "Bearer x"}, 0, 403)],
-)
-def test_admission_closed(headers: dict[str, str], running: int, status: int) -> None:
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer x"}])
+def test_admission_closed(headers: dict[str, str]) -> None:
     """Without --open and without keys a token does not help either."""
-    refused = Admission().why_refused(headers, running)
-    assert refused is not None
-    assert refused[0] == status
-    assert refused[1].isascii()
+    with pytest.raises(NotAdmitted) as raised:
+        Admission().admit(headers, "download")
+    assert raised.value.status == 403
+    assert raised.value.reason.isascii()
 
 
 @pytest.mark.parametrize(("running", "admitted"), [(0, True), (1, True), (2, False), (3, False)])
 def test_admission_limit(running: int, *, admitted: bool) -> None:
     """An open responder admits up to its limit."""
-    found = Admission(open_to_all=True, maximum_flows=2).why_refused({}, running)
-    assert (found is None) == admitted
+    with contextlib.nullcontext() if admitted else pytest.raises(NotAdmitted, match="busy"):
+        Admission(open_to_all=True, maximum_flows=2).check_room(running)
 
 
 def test_slow_heads_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
