@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from collector import __version__
-from collector.api import description, enrol, operations, questions, time
+from collector.api import description, enrol, heartbeat, operations, questions, time
 from collector.api.context import Context
 from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
@@ -83,7 +83,7 @@ def create_app(
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
-    for module in (enrol, questions, operations, time):
+    for module in (enrol, heartbeat, questions, operations, time):
         app.include_router(module.router(context))
     pages = PageSources(
         store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown

@@ -1,8 +1,9 @@
 """What the routes work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.clock import Clock
+from collector.fleet.provider import Provider
 from collector.identity import GuessLimit
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
@@ -23,3 +24,5 @@ class Context:
     shown: Shown
     guesses: GuessLimit
     insecure_lab: bool
+    heartbeat_providers: list[Provider] = field(default_factory=list)
+    """What subjects add to the reply of a heartbeat, asked in this order."""

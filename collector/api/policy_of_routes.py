@@ -37,6 +37,7 @@ ROUTES: Final[Mapping[str, Caller]] = {
     # -- agents
     "POST /v1/measurements": Caller.AGENT,
     "POST /v1/enrol": Caller.PUBLIC,  # the one-time code is its credential
+    "POST /v1/heartbeat": Caller.AGENT,
     "GET /v1/time": Caller.PUBLIC,
     # -- what was found out
     "GET /": Caller.VIEWER,

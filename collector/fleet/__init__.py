@@ -1,0 +1,1 @@
+"""The fleet: what agents say of themselves, how they are, who they are."""
