@@ -201,10 +201,9 @@ class Flow:
                 got = self._read(wanted, size)
                 if got == 0:
                     self.ended = "eof"
-                if not self.hears or (
-                    0 < got < size and self._plain and isinstance(wanted, Discard)
-                ):
-                    return  # over, or drained: no need to ask again
+                drained = 0 < got < size and self._plain and isinstance(wanted, Discard)
+                if drained or self._over():  # no need to ask again
+                    return
         except BlockingIOError:
             return
         except ProtocolViolation as error:
