@@ -1,0 +1,1 @@
+"""Policies of the city, its groups and schools; suppression; measuring now."""
