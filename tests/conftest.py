@@ -1,9 +1,38 @@
-"""For all tests: where CI is set, a skipped test is a failed one."""
+"""For all tests: a real PostgreSQL; and where CI is set, a skipped test is a failed one."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
+
+from tests.postgres import Cluster, NoPostgres
+
+NewDatabase = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL of this test process, in memory: for what does not pull the plug."""
+    try:
+        cluster = Cluster()
+    except NoPostgres as error:
+        pytest.skip(str(error))
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def new_database(postgres: Cluster) -> Iterator[NewDatabase]:
+    """Make databases with this release's schema (or ``migrated=False``); dropped afterwards."""
+    made: list[str] = []
+
+    def make(*, migrated: bool = True) -> str:
+        made.append(postgres.new_database(migrated=migrated))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -117,9 +117,36 @@ def make() -> Maker:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Address of a database that does not exist yet."""
+def sqlite_url(tmp_path: Path) -> str:
+    """Address of a SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Address of an empty database: each test that asks for a store runs on both kinds.
+
+    A test of one kind alone has ``@pytest.mark.parametrize("url", ["sqlite"], indirect=True)``;
+    a file that the database does not matter to has a fixture ``url`` of its own.
+    """
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    return str(request.getfixturevalue("new_database")())
+
+
+def everything_in(store: Store) -> str:
+    """All rows of all tables, as text."""
+
+    def ask(sql: Any) -> str:
+        if sql.dialect == "sqlite":
+            names = sql.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        else:
+            names = sql.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return "\n".join(
+            str(sql.execute(f'SELECT * FROM "{name}"').fetchall()) for (name,) in names.fetchall()
+        )
+
+    return store.read(ask)
 
 
 @pytest.fixture

@@ -128,10 +128,11 @@ def test_a_statement_that_fails_takes_its_whole_migration_back(tmp_path: Path) -
 
 def test_a_database_of_a_newer_release_is_refused_with_advice(url: str) -> None:
     """It is left as it is."""
-    create_store(url).close()
-    connection = connect(Path(url.removeprefix("sqlite:///")))
-    connection.execute("INSERT INTO schema_migration VALUES (999, 'of the future', 0)")
-    connection.close()
+    store = create_store(url)
+    store.write(
+        lambda sql: sql.execute("INSERT INTO schema_migration VALUES (999, 'of the future', 0)")
+    )
+    store.close()
     with pytest.raises(StoreUnusable, match=r"has schema 999.*install the newer release"):
         create_store(url)
 
@@ -150,8 +151,12 @@ def test_every_table_is_strict() -> None:
     assert [text for text in created if "STRICT" not in text.rpartition(")")[2]] == []
 
 
-def test_the_command_says_what_it_applied(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_command_says_what_it_applied(
+    kind: str, sqlite_url: str, new_database: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The second time there is nothing to apply."""
+    url = sqlite_url if kind == "sqlite" else new_database(migrated=False)
     assert main(["migrate", "--database", url]) == 0
     assert "applied: 1 schools, baseline, settings" in capsys.readouterr().out
     assert main(["migrate", "--database", url]) == 0
@@ -162,7 +167,10 @@ def test_the_command_says_what_it_applied(url: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("postgresql://user:secret@db/hakaru", "PostgreSQL comes in a later release"),
+        ("postgresql://user:secret@127.0.0.1:1/hakaru", "'hakaru' at 127.0.0.1:1"),
+        ("postgresql://user:secret@127.0.0.1:1/hakaru", "does it run, may this user connect"),
+        ("postgresql://user:secret%@db/hakaru", "use postgresql://USER@HOST:PORT/NAME"),
+        ("postgresql://127.0.0.1/hakaru?password=secret&port=1", "'hakaru' at 127.0.0.1:1"),
         ("mysql://user:secret@db/hakaru", "'mysql://...@db/hakaru' is no database URL"),
         ("hakaru.db", "'hakaru.db' is no database URL: use sqlite:///PATH"),
         ("sqlite:///", "is no database URL"),

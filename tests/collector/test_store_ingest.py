@@ -22,6 +22,7 @@ from collector.store.interface import (
 )
 from collector.store.writer import GroupWriter
 
+ON_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 _SUBMIT_AND_DIE = """
 import os, sys
 sys.path[:0] = [sys.argv[2]]
@@ -156,18 +157,15 @@ def test_resent_and_doubled_results_are_stored_once(store: Any, make: Any) -> No
     assert store.counts()["result"] == 5
 
 
-def test_quarantined_records_are_kept_once_with_their_reason(
-    store: Any, url: str, make: Any
-) -> None:
+def test_quarantined_records_are_kept_once_with_their_reason(store: Any, make: Any) -> None:
     """The same refused record sent again makes no second row."""
     bad = QuarantineRow(
         agent_id="agent-of-A1", school_code="A1", result_id=None, reason="why", record=b"{"
     )
     for _ in range(3):
         store.submit(make.batch([make.row()], [bad])).result()
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as reader:
-        assert reader.execute("SELECT reason, record FROM quarantine").fetchall() == [("why", b"{")]
-    reader.close()
+    kept = store.read(lambda sql: sql.execute("SELECT reason, record FROM quarantine").fetchall())
+    assert kept == [("why", b"{")]
 
 
 def test_results_mark_their_week_in_tokyo_as_to_judge(store: Any, make: Any) -> None:
@@ -247,7 +245,7 @@ def test_a_suspect_clock_is_kept_and_decides_nothing(
     assert bool(store.results_between("A1", *window, probe="throughput")) is not suspect
 
 
-def test_suspect_clocks_have_their_place_by_arrival(store: Any, make: Any, url: str) -> None:
+def test_suspect_clocks_have_their_place_by_arrival(store: Any, make: Any) -> None:
     """The year 9999 is not on top for good: what was measured after it arrived comes first."""
     older = make.row(started_at=ARRIVED - timedelta(hours=2))
     wrong = [
@@ -261,6 +259,12 @@ def test_suspect_clocks_have_their_place_by_arrival(store: Any, make: Any, url: 
     assert (ids[0], ids[-1]) == (newer.result_id, older.result_id)
     assert set(ids[1:-1]) == {one.result_id for one in wrong}
     assert [one.result_id for one in store.latest_results("A1", limit=1)] == [newer.result_id]
+
+
+@ON_SQLITE
+def test_suspect_clocks_are_found_by_their_index(store: Any, url: str, make: Any) -> None:
+    """Of a school's newest results, those of suspect clocks are looked up and not searched."""
+    store.submit(make.batch([make.row()])).result()
     with sqlite3.connect(url.removeprefix("sqlite:///")) as reader:
         asked: list[str] = []
         reader.set_trace_callback(asked.append)
@@ -292,6 +296,7 @@ def test_the_newest_real_result_is_not_a_simulated_one(store: Any, make: Any) ->
     assert store.latest_real_result(probe="latency") is None
 
 
+@ON_SQLITE
 def test_a_real_disk_full_is_named_and_keeps_nothing(store: Any, make: Any) -> None:
     """SQLite's own 'database is full' becomes StoreFull; with room again, all goes on."""
     store.submit(make.batch([make.row()])).result()
@@ -307,6 +312,7 @@ def test_a_real_disk_full_is_named_and_keeps_nothing(store: Any, make: Any) -> N
     assert store.counts()["result"] == 51
 
 
+@ON_SQLITE
 def test_a_second_serving_process_is_told_which_one_serves(store: Any, url: str) -> None:
     """One database, one server; other commands work beside it."""
     store.claim_service()
