@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "demo": "serve a fictional city of 84 schools with one real measurement",
     "simulate": "have agents that do not exist speak with a collector",
     "rollup": "make roll-ups anew, or compare them with the raw results",
+    "retention": "how long what is kept, and deleting what is older",
     "migrate": "bring the database to this release's schema",
 }
 

@@ -158,6 +158,11 @@ class SqlStore(ABC):
         """See the interface."""
         return self.read(rows_identity.all_agents)
 
+    def drop_result_months(self, before: datetime) -> Sequence[str]:
+        """See the interface. One file: there are no months to drop."""
+        del before
+        return ()
+
     # -- settings and health -----------------------------------------------------------------
     def setting(self, name: str) -> str | None:
         """See the interface."""

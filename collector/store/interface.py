@@ -294,6 +294,14 @@ class Store(Protocol):
         """
         ...
 
+    def drop_result_months(self, before: datetime) -> Sequence[str]:
+        """Drop months of results that ended before; give their names.
+
+        Only where the database keeps months apart; nothing is given where it does not. Results
+        in them whose clock is suspect and that arrived since ``before`` stay.
+        """
+        ...
+
     # -- settings and health -----------------------------------------------------------------
     def setting(self, name: str) -> str | None:
         """A setting kept in the database (for example ``simulated_city``)."""

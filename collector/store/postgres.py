@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final, TypeVar
 
 import psycopg
@@ -13,10 +14,12 @@ from collector.store.interface import Batch, StoreFailed, StoreUnreachable, Stor
 from collector.store.migrate import migrate
 from collector.store.postgres_connection import Address, Readers
 from collector.store.postgres_ingest import STAGE, insert_batches
+from collector.store.postgres_months import drop_months
 from collector.store.postgres_partitions import Partitions
 from collector.store.postgres_sql import PostgresSql, translate
 from collector.store.schema import migrations
 from collector.store.sql import Sql
+from collector.store.times import to_micros
 from collector.store.writer import GroupWriter
 
 T = TypeVar("T")
@@ -61,6 +64,10 @@ class PostgresStore(SqlStore):
         )
         for (name,) in off:
             _LOG.warning("%s is off in the database: a power cut may destroy it", name)
+
+    def drop_result_months(self, before: datetime) -> Sequence[str]:
+        """See the interface."""
+        return drop_months(self, to_micros(before))
 
     def close(self) -> None:
         """See the interface."""
