@@ -23,6 +23,7 @@ from agent.clock import Clock
 from agent.clock_watch import ClockWatch
 from agent.config import Config, Planned
 from agent.context import Counters
+from agent.heartbeat import Heart
 from agent.heavy import HeavyTests
 from agent.identity import Identity
 from agent.measure import not_tried
@@ -33,7 +34,7 @@ from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
 from agent.supervise import CHILD_COMMAND, supervise
-from wire.failure import Failure
+from wire.failure import Failure, Outcome
 from wire.measurement import NOTHING, Fields, Json, Measurement
 from wire.planning.schedule import Slot, due, plan, seconds_to_next
 
@@ -64,6 +65,8 @@ class Parts:
     appliance: Appliance | None = None
     counters: Counters | None = None
     """Of the WAN interface; None: no test is put off for a busy line."""
+    heart: Heart | None = None
+    """None: the collector hears of this appliance by its results alone."""
 
 
 class Runner:
@@ -115,6 +118,8 @@ class Runner:
         ]
         if parts.watch is not None:
             tasks.append(asyncio.create_task(parts.watch.run(self._stop)))
+        if parts.heart is not None:
+            tasks.append(asyncio.create_task(parts.heart.run(self._stop)))
         tasks.append(asyncio.create_task(self._know_appliance(then_wait=True)))
         self.write_status()
         try:
@@ -225,6 +230,8 @@ class Runner:
         stored = await asyncio.to_thread(self._parts.spool.accept, whole)
         if stored is not None:
             log.info("%s to %s: %s", result.probe, result.target, result.failure or "ok")
+        if stored is not None and result.outcome is Outcome.OK and self._parts.heart is not None:
+            self._parts.heart.vitals.last_good_test_at = self.now()
         self.write_status()
         return stored
 

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import random
+import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from agent.config import Config, ConfigRefused, LineSettings, load
 from agent.context import Counters, InterfaceCounters
 from agent.describe import one_line
 from agent.failure import MeasurementFailed
+from agent.heartbeat import Heart
 from agent.identity import Identity, TransportRefused
 from agent.push import Pusher, new_client
 from agent.runner import Parts, Runner
@@ -33,6 +35,9 @@ from agent.state import (
 )
 from agent.status import earlier_delivery
 from agent.supervise import CHILD_COMMAND
+from agent.surroundings import Surroundings, load_key
+from agent.vitals import Vitals
+from wire.ids import uuid4
 from wire.measurement import Measurement
 
 log: Final = logging.getLogger(__name__)
@@ -119,6 +124,16 @@ async def _run(
                 ntp_server=config.ntp_server,
             )
             pusher.dating = watch
+            vitals = Vitals(
+                clock=clock,
+                life_id=uuid4(chance.getrandbits(128)),
+                state_dir=directory,
+                spool=spool,
+                delivery=lambda: pusher.delivery,
+                surroundings=Surroundings(_key_of_place(directory)),
+                watch=watch,
+            )
+            heart = Heart(vitals, who.active, client, clock, chance)
             runner = Runner(
                 Parts(
                     config=config,
@@ -132,9 +147,10 @@ async def _run(
                     watch=watch,
                     appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
                     counters=_counters(config.line, clock),
+                    heart=heart,
                 )
             )
-            pusher.on_change = runner.write_status
+            pusher.on_change = heart.on_change = runner.write_status
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, runner.stop)
@@ -146,6 +162,15 @@ async def _run(
             return 0
     finally:
         spool.close()
+
+
+def _key_of_place(directory: Path) -> bytes | None:
+    """The key that hides where this appliance stands; None where none can be kept."""
+    try:
+        return load_key(directory, secrets.token_bytes)
+    except OSError as error:
+        log.warning("%s: %s; a move will not be noticed", directory, error.strerror)
+        return None
 
 
 def _counters(line: LineSettings, clock: Clock) -> Counters | None:

@@ -63,6 +63,8 @@ class Stub:
         self.answer = answer
         self.got: list[Got] = []
         self.time_reply = http(404, {"detail": "an older collector"})
+        self.heartbeat_reply = self.time_reply
+        self.beats: list[Got] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -112,6 +114,10 @@ class Stub:
             got = Got(head[0], headers, body)
             if got.line.startswith("GET /v1/time"):  # asked before the first delivery
                 connection.sendall(self.time_reply)
+                return
+            if got.line.startswith("POST /v1/heartbeat"):  # beside the deliveries, at any moment
+                self.beats.append(got)
+                connection.sendall(self.heartbeat_reply)
                 return
             self.got.append(got)
             reply = self.answer(got)
