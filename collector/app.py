@@ -23,8 +23,10 @@ from collector.metrics import Metrics
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.rejudge import JudgeInputs, Rejudge
+from collector.retention.policy import Policy, load_policy
 from collector.shown import Shown
 from collector.store.interface import Store, StoreError
+from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
 
 
@@ -36,10 +38,12 @@ def create_app(
     clock: Clock | None = None,
     week: Week | None = None,
     insecure_lab: bool = False,
+    retention: Policy | None = None,
 ) -> FastAPI:
     """Make the application. It does not close ``store``.
 
     ``week`` pins the week shown. ``insecure_lab`` takes tokens over plain HTTP from anywhere.
+    ``retention`` says how long what is kept; None: as the packaged policy says.
     """
     clock = clock or SystemClock()
     metrics = Metrics(store.queue_depth)
@@ -55,13 +59,16 @@ def create_app(
         insecure_lab=insecure_lab,
     )
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
+    upkeep = Upkeep(store, retention or load_policy(None), clock)
 
     @asynccontextmanager
     async def judging(_app: FastAPI) -> AsyncIterator[None]:
         rejudge.start()
+        upkeep.start()
         try:
             yield
         finally:
+            upkeep.stop()
             rejudge.stop()
 
     app = FastAPI(

@@ -26,7 +26,8 @@ from collector.config import (
     parse_listen,
     parse_week,
 )
-from collector.server import address_of, bind, make_server
+from collector.retention.policy import load_policy
+from collector.server import address_of, allow_descriptors, bind, make_server
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -47,6 +48,12 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--week", type=parse_week, help="week shown, such as 2026-W23; default: the last complete"
+    )
+    command.add_argument(
+        "--retention",
+        type=Path,
+        metavar="FILE",
+        help="how many days what is kept (TOML); default: the one that comes with the program",
     )
     tls = command.add_argument_group("privacy of the agents' tokens")
     tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM)")
@@ -78,12 +85,19 @@ def _serve(options: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    allow_descriptors()
     criteria, calendars = criteria_of(options), calendars_of(options)
+    retention = load_policy(options.retention)
     store = open_store(options)
     try:
         store.claim_service()
         app = create_app(
-            store, criteria, calendars, week=config.week, insecure_lab=config.insecure_lab
+            store,
+            criteria,
+            calendars,
+            week=config.week,
+            insecure_lab=config.insecure_lab,
+            retention=retention,
         )
         try:
             listener = bind(config)
