@@ -32,6 +32,9 @@ TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 TOTAL_TIMEOUT_SECONDS: Final = 300.0
 BATCH_BYTES: Final = min(1024 * 1024, MAX_BATCH_BYTES - MAX_RECORD_BYTES)
 """Of JSON text in one batch, below the collector's own bound."""
+QUICK_SECONDS: Final = 15.0
+"""A batch that took longer is not followed by a larger one: twice as many results could take
+longer than a slow line or the collector gives them."""
 UNAUTHORISED_RETRY_SECONDS: Final = 900.0
 STOPPED_RETRY_SECONDS: Final = 6 * 3600.0
 STRIKES: Final = 3
@@ -73,7 +76,7 @@ def new_client(settings: PushSettings) -> httpx.AsyncClient:
         if settings.ca_file is None
         else ssl.create_default_context(cafile=settings.ca_file),
         proxy=settings.proxy_url,
-        limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
+        limits=httpx.Limits(max_connections=4, max_keepalive_connections=2),
     )
 
 
@@ -113,6 +116,7 @@ class Pusher:
         self._strikes: dict[str, int] = {}
         self._held = 0
         self._retry_after_seconds: float | None = None
+        self._took_seconds = 0.0
         self.delivery = Delivery()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -195,7 +199,7 @@ class Pusher:
         if self.delivery.state is not DeliveryState.OK:
             log.info("delivering to %s", self._enrolment.collector)
         self._attempt = 0
-        if verdict.action is Action.SETTLE:
+        if verdict.action is Action.SETTLE and self._took_seconds < QUICK_SECONDS:
             self._limit = min(self._most, self._limit * 2)
         self.delivery = replace(
             self.delivery,
@@ -211,6 +215,7 @@ class Pusher:
     async def _send(self, batch: list[Waiting]) -> Verdict:
         body = gzip.compress(encode_batch(waiting.record for waiting in batch), compresslevel=6)
         self._retry_after_seconds = None
+        began = self._clock.monotonic_seconds()
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_SECONDS):
                 reply = await self._exchange(body)
@@ -219,6 +224,9 @@ class Pusher:
             return Verdict(Action.KEEP, f"no reply in time ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
             return Verdict(Action.KEEP, f"{type(error).__name__}: {error}"[:200])
+        self._took_seconds = self._clock.monotonic_seconds() - began
+        if reply.status == 408:  # the collector waited in vain for the rest of the body
+            self._limit = max(1, len(batch) // 2)
         verdict = decide(reply, [waiting.result_id for waiting in batch])
         if verdict.action is Action.KEEP:
             self._retry_after_seconds = parse_retry_after(reply.retry_after, self._clock.now())

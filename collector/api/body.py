@@ -14,6 +14,13 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _CLOSE: Final = {"Connection": "close"}
 
 
+def declared_bytes(request: Request, max_bytes: int) -> int:
+    """How much memory a body may take: what its sender says, at most ``max_bytes``."""
+    declared = request.headers.get("content-length", "")
+    plain = declared.isdecimal() and len(declared) < 20
+    return min(int(declared), max_bytes) if plain else max_bytes
+
+
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """Read the body as sent. Raises :class:`Refusal` (400, 408, 413)."""
     declared = request.headers.get("content-length", "")

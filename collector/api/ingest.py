@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from collector.api.auth import require_agent, require_private
 from collector.api.batch import split_batch
-from collector.api.body import decompress, read_body
+from collector.api.body import declared_bytes, decompress, read_body
 from collector.api.record import read_record
 from collector.api.refusal import Refusal
 from collector.clock import Clock
@@ -41,6 +41,8 @@ from wire.messages import (
 )
 
 RETRY_SECONDS: Final = 5
+MAX_UNDER_WAY_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies that are being read or waiting to be: what more agents send meanwhile is shed."""
 _INLINE_BYTES: Final = 64 * 1024
 """Larger bodies are read in a thread, so that one of them does not hold up everyone."""
 _ID: Final = re.compile(rb'"result_id"\s*:\s*"([0-9a-f-]{36})"')
@@ -71,6 +73,7 @@ class Ingest:
         self._clock = clock
         self._metrics = metrics
         self._insecure_lab = insecure_lab
+        self._under_way_bytes = 0
 
     async def take(self, request: Request) -> Response:
         """Take one batch."""
@@ -87,12 +90,24 @@ class Ingest:
     async def _take(self, request: Request) -> Response:
         require_private(request, insecure_lab=self._insecure_lab)
         agent = self._sender(request)
-        body = await read_body(request, MAX_BODY_BYTES)
-        encoding = request.headers.get("content-encoding", "")
-        if len(body) > _INLINE_BYTES:
-            found = await asyncio.to_thread(sort_out, body, encoding, agent)
-        else:
-            found = sort_out(body, encoding, agent)
+        size = declared_bytes(request, MAX_BODY_BYTES)
+        if self._under_way_bytes + size > MAX_UNDER_WAY_BYTES:
+            raise Refusal(
+                503,
+                "overloaded",
+                "too many batches arrive at once: try again",
+                {"Retry-After": str(RETRY_SECONDS), "Connection": "close"},
+            )
+        self._under_way_bytes += size
+        try:
+            body = await read_body(request, MAX_BODY_BYTES)
+            encoding = request.headers.get("content-encoding", "")
+            if len(body) > _INLINE_BYTES:
+                found = await asyncio.to_thread(sort_out, body, encoding, agent)
+            else:
+                found = sort_out(body, encoding, agent)
+        finally:
+            self._under_way_bytes -= size
         await self._keep(Batch(agent.agent_id, self._clock.now(), found.rows, found.quarantine))
         self._metrics.committed.inc(len(found.rows))
         self._metrics.quarantined.inc(len(found.quarantine))

@@ -104,11 +104,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    clock = SystemClock()
+    clock, plan = SystemClock(), _plan(options)
     store = open_store(options) if options.database or _environment_names_database() else None
     try:
         codes = _codes(options, store, clock)
-        fleet = Fleet(_plan(options), clock)
+        fleet = Fleet(plan, clock)
         try:
             summary = asyncio.run(fleet.run(codes, None if options.json else _progress))
         except EnrolmentFailed as error:

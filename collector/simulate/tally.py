@@ -8,7 +8,7 @@ from typing import Final
 
 RETURN_SECONDS: Final = 60.0
 """The minute after an outage, in which a fleet returns."""
-WINDOW_SECONDS: Final = 5.0
+WINDOW_SECONDS: Final = 10.0
 """Requests of so long make one rate; shorter ones of 84 agents hold too few to speak of a rate."""
 
 
