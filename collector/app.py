@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from random import SystemRandom
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from collector import __version__
-from collector.api import description, enrol, heartbeat, operations, questions, time
+from collector.api import description, enrol, heartbeat, operations, questions, slots, time
 from collector.api.context import Context
 from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
@@ -20,11 +22,17 @@ from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.week import Week
 from collector.metrics import Metrics
+from collector.operators.access import Access
+from collector.operators.sign_in import SignIn
+from collector.pages import account, operators
+from collector.pages.account import show
+from collector.pages.answer import Answers
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.rejudge import JudgeInputs, Rejudge
 from collector.retention.policy import Policy, load_policy
 from collector.shown import Shown
+from collector.slots.keys import SlotKeys
 from collector.store.interface import Store, StoreError
 from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
@@ -38,11 +46,14 @@ def create_app(
     clock: Clock | None = None,
     week: Week | None = None,
     insecure_lab: bool = False,
+    access: Access | None = None,
+    slot_keys: SlotKeys | None = None,
     retention: Policy | None = None,
 ) -> FastAPI:
     """Make the application. It does not close ``store``.
 
-    ``week`` pins the week shown. ``insecure_lab`` takes tokens over plain HTTP from anywhere.
+    ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere. ``access``
+    says who reads without signing in.
     ``retention`` says how long what is kept; None: as the packaged policy says.
     """
     clock = clock or SystemClock()
@@ -82,8 +93,14 @@ def create_app(
     app.openapi = lambda: description.describe(app)  # type: ignore[method-assign] # FastAPI's own way
     app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(RequestValidationError, _not_as_described)
+    pages = PageSources(
+        store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown
+    )
+    answers = Answers(pages)
     plan = Plan()
-    keeper = Keeper(store, metrics, insecure_lab=insecure_lab)
+    keeper = Keeper(
+        store, metrics, clock, access or Access(), partial(show, answers), insecure_lab=insecure_lab
+    )
     app.add_middleware(Gate, plan=plan, keeper=keeper)  # the innermost: added first
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
@@ -92,10 +109,13 @@ def create_app(
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
     for module in (enrol, heartbeat, questions, operations, time):
         app.include_router(module.router(context))
-    pages = PageSources(
-        store=store, criteria=criteria, calendars=calendars, clock=clock, shown=shown
-    )
+    app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)
+    sign_in = SignIn(store, clock)
+    app.include_router(
+        account.router(store, answers, sign_in, insecure_lab=insecure_lab, provider_name=None)
+    )
+    app.include_router(operators.router(store, answers, clock))
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 

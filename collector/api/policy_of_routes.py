@@ -39,12 +39,28 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "POST /v1/enrol": Caller.PUBLIC,  # the one-time code is its credential
     "POST /v1/heartbeat": Caller.AGENT,
     "GET /v1/time": Caller.PUBLIC,
+    "POST /v1/slots": Caller.AGENT,
+    "POST /v1/slots/release": Caller.AGENT,
+    "GET /v1/slot-keys": Caller.PUBLIC,  # public keys: what responders check slot tokens with
     # -- what was found out
     "GET /": Caller.VIEWER,
     "GET /schools/{code}": Caller.VIEWER,
     "GET /v1/schools": Caller.VIEWER,
     "GET /v1/schools/{code}": Caller.VIEWER,
     "GET /v1/compliance": Caller.VIEWER,
+    # -- operators
+    "GET /sign-in": Caller.PUBLIC,
+    "POST /sign-in": Caller.PUBLIC,  # name and password are its credential
+    "POST /sign-out": Caller.SIGNED_IN,
+    "GET /account/password": Caller.SIGNED_IN,
+    "POST /account/password": Caller.SIGNED_IN,
+    "GET /operators": Caller.ADMINISTRATOR,
+    "POST /operators": Caller.ADMINISTRATOR,
+    "POST /operators/{operator_id}/role": Caller.ADMINISTRATOR,
+    "POST /operators/{operator_id}/disable": Caller.ADMINISTRATOR,
+    "POST /operators/{operator_id}/enable": Caller.ADMINISTRATOR,
+    "POST /operators/{operator_id}/password": Caller.ADMINISTRATOR,
+    "GET /audit": Caller.ADMINISTRATOR,
     # -- those who run the collector
     "GET /healthz": Caller.PUBLIC,
     "GET /metrics": Caller.LOCAL,
