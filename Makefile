@@ -30,6 +30,7 @@ format: setup ## put the code in the one form
 	.venv/bin/ruff check --fix .
 
 test-unit: setup ## tests against the built wheel
+	scripts/system-packages postgresql
 	$(PYTEST) -m 'not lab and not faults and not browser' -n auto --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
@@ -44,6 +45,7 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 	.venv/bin/python scripts/lab $(or $(PRESET),small)
 
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
+	scripts/system-packages postgresql
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium

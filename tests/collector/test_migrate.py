@@ -14,40 +14,14 @@ import pytest
 from collector.cli import main
 from collector.store import create_store
 from collector.store.interface import StoreUnusable
-from collector.store.migrate import _version as version
 from collector.store.migrate import migrate
 from collector.store.schema import migrations
-from collector.store.sqlite_connection import Connection, connect
+from collector.store.sqlite_connection import connect
+from tests.migration_kill import Killer, check_killed_at, connected, schema, statements
 
 MIGRATIONS = migrations("sqlite")
 
 NOW = datetime(2026, 5, 11, tzinfo=UTC)
-
-_DIE_AT = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from collector.store.migrate import migrate
-from collector.store.schema import migrations
-from collector.store.sqlite_connection import connect
-left = int(sys.argv[2])
-def before(statement):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-now = datetime(2026, 5, 11, tzinfo=UTC)
-migrate(connect(Path(sys.argv[1])), now, migrations("sqlite"), before=before)
-"""
-
-
-def _statements() -> int:
-    """How many statements an empty database takes."""
-    seen: list[str] = []
-    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
-    migrate(connection, NOW, MIGRATIONS, before=seen.append)
-    connection.close()
-    return len(seen)
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -56,54 +30,47 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
-    """The schema of an undisturbed migration."""
-    connection = connect(tmp_path_factory.mktemp("whole") / "whole.db")
-    migrate(connection, NOW, MIGRATIONS)
-    found = _schema(connection)
-    connection.close()
-    return found
-
-
-@pytest.mark.parametrize("statement", range(_statements()))
-def test_killed_at_any_statement_it_resumes_to_the_same_schema(
-    statement: int, tmp_path: Path, expected: list[tuple[Any, ...]]
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_killed_at_a_statement_it_resumes_to_the_same_schema(
+    kind: str, tmp_path: Path, new_database: Any
 ) -> None:
-    """A kill -9 before each statement: the file holds whole migrations only, and goes on."""
-    path = tmp_path / "store.db"
-    died = subprocess.run([sys.executable, "-c", _DIE_AT, str(path), str(statement)], check=False)
-    assert died.returncode == -9
-    connection = connect(path)
-    reached = version(connection)
-    tables = {name for kind, name, _, _ in _schema(connection) if kind == "table"}
-    whole = {"schema_migration"} if reached else set()
-    for step in MIGRATIONS[:reached]:
-        whole |= {text.split()[2] for text in step.statements if text.startswith("CREATE TABLE")}
-    assert tables == whole
-    assert [step.version for step in migrate(connection, NOW, MIGRATIONS)] == [
-        step.version for step in MIGRATIONS[reached:]
-    ]
-    assert _schema(connection) == expected
-    connection.close()
+    """A kill -9 before ten of the statements: whole migrations only are there, and it goes on."""
+
+    def new(name: str) -> str:
+        sqlite = f"sqlite:///{tmp_path}/{name}.db"
+        return sqlite if kind == "sqlite" else str(new_database(migrated=False))
+
+    whole = new("whole")
+    count = len(statements(whole))
+    with connected(whole) as connection:
+        expected = schema(connection)
+    with Killer() as killer:
+        for statement in {0, count - 1, *range(1, count, max(1, count // 8))}:
+            check_killed_at(killer, new(str(statement)), statement, expected)
 
 
+_MIGRATE = """
+import sys
+from collector.store import create_store
+create_store(sys.argv[1]).close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_several_that_start_at_once_make_one_schema(
-    tmp_path: Path, expected: list[tuple[Any, ...]]
+    kind: str, tmp_path: Path, new_database: Any
 ) -> None:
-    """Eight processes on one new file: all succeed, each migration is applied once."""
-    path = tmp_path / "store.db"
-    never = "1000000"
-    command = [sys.executable, "-c", _DIE_AT, str(path), never]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(8)]
+    """Six processes on one new database: all succeed, each migration is applied once."""
+    url = new_database(migrated=False) if kind == "postgresql" else f"sqlite:///{tmp_path}/new.db"
+    command = [sys.executable, "-c", _MIGRATE, url]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(6)]
     errors = [process.communicate()[1].decode() for process in started]
-    assert errors == [""] * 8
-    connection = connect(path)
-    assert _schema(connection) == expected
-    assert connection.execute("SELECT version FROM schema_migration").fetchall() == [
-        (step.version,) for step in MIGRATIONS
-    ]
-    connection.close()
+    assert errors == [""] * 6
+    with connected(url) as connection:
+        versions = connection.execute(
+            "SELECT version FROM schema_migration ORDER BY version"
+        ).fetchall()
+    assert versions == [(step.version,) for step in MIGRATIONS]
 
 
 def test_a_migration_keeps_the_rows(tmp_path: Path) -> None:
