@@ -55,6 +55,30 @@ class Metrics:
         self.judge_failures = self._counter(
             "hakaru_judge_failures", "Judging passes that failed; the next pass tries again."
         )
+        self._export_samples = Counter(
+            "hakaru_export_samples",
+            "Samples written to a time-series store.",
+            ["store"],
+            registry=self._registry,
+        )
+        self._export_skipped = Counter(
+            "hakaru_export_skipped",
+            "Results and samples that were not written to a time-series store, by reason.",
+            ["store", "reason"],
+            registry=self._registry,
+        )
+        self._export_failures = Counter(
+            "hakaru_export_failures",
+            "Writes to a time-series store that have to be tried again.",
+            ["store"],
+            registry=self._registry,
+        )
+        self._export_behind = Gauge(
+            "hakaru_export_behind_seconds",
+            "Age by arrival of the newest result written, while more wait; 0: none waits.",
+            ["store"],
+            registry=self._registry,
+        )
         self.schools = self._gauge("hakaru_schools", "Schools of the city.")
         self.agents_seen = self._gauge(
             "hakaru_agents_seen_24h", "Agents heard within the last 24 hours."
@@ -69,6 +93,22 @@ class Metrics:
     def set_city(self, figure: Figure, status: Status, schools: int) -> None:
         """Set how many schools have one verdict."""
         self._verdicts.labels(figure.value, status.value).set(schools)
+
+    def export_wrote(self, store: str, samples: int) -> None:
+        """Count samples that a time-series store has taken."""
+        self._export_samples.labels(store).inc(samples)
+
+    def export_skipped(self, store: str, reason: str, count: int) -> None:
+        """Count what was not written, by reason."""
+        self._export_skipped.labels(store, reason).inc(count)
+
+    def export_failed(self, store: str) -> None:
+        """Count a write that has to be tried again."""
+        self._export_failures.labels(store).inc()
+
+    def export_behind(self, store: str, seconds: float) -> None:
+        """Set how far writing lags behind arriving."""
+        self._export_behind.labels(store).set(seconds)
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
