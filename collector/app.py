@@ -24,9 +24,9 @@ from collector.judge.week import Week
 from collector.metrics import Metrics
 from collector.operators.access import Access
 from collector.operators.sign_in import SignIn
-from collector.pages import account, operators
-from collector.pages.account import show
+from collector.pages.account import AccountPages, show
 from collector.pages.answer import Answers
+from collector.pages.operators import OperatorPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.rejudge import JudgeInputs, Rejudge
@@ -38,7 +38,7 @@ from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the settings of a program, by name
     store: Store,
     criteria: Criteria,
     calendars: Calendars,
@@ -52,8 +52,8 @@ def create_app(
 ) -> FastAPI:
     """Make the application. It does not close ``store``.
 
-    ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere. ``access``
-    says who reads without signing in.
+    ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere.
+    ``access`` says who reads without signing in.
     ``retention`` says how long what is kept; None: as the packaged policy says.
     """
     clock = clock or SystemClock()
@@ -112,10 +112,8 @@ def create_app(
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)
     sign_in = SignIn(store, clock)
-    app.include_router(
-        account.router(store, answers, sign_in, insecure_lab=insecure_lab, provider_name=None)
-    )
-    app.include_router(operators.router(store, answers, clock))
+    app.include_router(AccountPages(store, answers, sign_in, insecure_lab=insecure_lab).router())
+    app.include_router(OperatorPages(store, answers, clock).router())
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 

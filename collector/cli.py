@@ -17,6 +17,9 @@ COMMANDS: Final = {
     "simulate": "have agents that do not exist speak with a collector",
     "rollup": "make roll-ups anew, or compare them with the raw results",
     "retention": "how long what is kept, and deleting what is older",
+    "operator": "accounts of those who sign in to the pages",
+    "audit": "who changed what, and whether that log is still what was written",
+    "slot": "keys of slot tokens, responders and what they take at once",
     "migrate": "bring the database to this release's schema",
 }
 

@@ -20,8 +20,8 @@ from collector.api.policy_of_routes import Caller, policy_of, routes_of
 class Doorkeeper(Protocol):
     """Decides about one request."""
 
-    async def admit(self, caller: Caller, request: Request) -> Response | None:
-        """Give None to let it through, or the answer that turns it away."""
+    async def admit(self, caller: Caller, request: Request) -> Response | Receive:
+        """Give what the route reads the body from, or the answer that turns it away."""
         ...
 
 
@@ -75,14 +75,13 @@ class Gate:
             return
         found = self._plan.find(scope["method"], get_route_path(scope))
         if isinstance(found, Caller):
-            request = Request(scope, receive)
-            refused = await self._keeper.admit(found, request)
-            if refused is None:
-                await self._app(scope, request.receive, send)
-                return
+            admitted = await self._keeper.admit(found, Request(scope, receive))
+            if isinstance(admitted, Response):
+                await admitted(scope, receive, send)
+            else:
+                await self._app(scope, admitted, send)
         else:
-            refused = _nothing_here(found)
-        await refused(scope, receive, send)
+            await _nothing_here(found)(scope, receive, send)
 
 
 _NOT_FOUND: Final = {"detail": "Not Found"}

@@ -1,48 +1,165 @@
 """The doorkeeper: which credential each kind of caller has to show."""
 
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from starlette._utils import get_route_path
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive
 
-from collector.api.auth import AGENT_OF_SCOPE, is_local, require_agent, require_private
+from collector.api.auth import AGENT_OF_SCOPE, require_agent, require_private
+from collector.api.body import read_body
 from collector.api.ingest import store_refusal
 from collector.api.policy_of_routes import Caller
 from collector.api.refusal import Refusal
+from collector.clock import Clock
 from collector.metrics import Metrics
+from collector.operators import accounts, cookies, forms, sessions
+from collector.operators.access import Access, truly_local, within
+from collector.operators.model import Role
+from collector.operators.sign_in import secret_sha256
+from collector.operators.signed_in import IN_SCOPE, SignedIn, form_token
 from collector.store.interface import Store, StoreError
+
+Show = Callable[[Request, Refusal], Response | None]
+"""Gives the page that says a refusal to a person; None where a program asks."""
+_ROLES: Final = {
+    Caller.VIEWER: Role.VIEWER,
+    Caller.SIGNED_IN: Role.VIEWER,
+    Caller.OPERATOR: Role.OPERATOR,
+    Caller.ADMINISTRATOR: Role.ADMINISTRATOR,
+}
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Cookie realm="hakaru"'}
+_WHILE_TEMPORARY: Final = frozenset({"/account/password", "/sign-out"})
+"""What an operator reaches whose password somebody else knows."""
 
 
 class Keeper:
     """Decides about each request by the credential it shows."""
 
-    def __init__(self, store: Store, metrics: Metrics, *, insecure_lab: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+        access: Access,
+        show: Show,
+        *,
+        insecure_lab: bool,
+    ) -> None:
         self._store = store
         self._metrics = metrics
+        self._clock = clock
+        self._access = access
+        self._show = show
         self._insecure_lab = insecure_lab
+        self._has_operators = False
 
-    async def admit(self, caller: Caller, request: Request) -> Response | None:
-        """Give None to let it through, or the answer that turns it away."""
+    async def admit(self, caller: Caller, request: Request) -> Response | Receive:
+        """Give what the route reads the body from, or the answer that turns it away."""
         try:
-            self._check(caller, request)
-        except Refusal as refusal:
-            self._metrics.refused.labels(refusal.reason).inc()
-            return _said(refusal)
-        except StoreError as error:
-            return _said(store_refusal(error))
-        return None
-
-    def _check(self, caller: Caller, request: Request) -> None:
-        match caller:
-            case Caller.PUBLIC | Caller.VIEWER:
-                return
-            case Caller.AGENT:
+            if caller is Caller.AGENT:  # the busy one, without a thread
                 require_private(request, insecure_lab=self._insecure_lab)
                 request.scope[AGENT_OF_SCOPE] = require_agent(request, self._store)
-            case Caller.LOCAL:
-                if not is_local(request):
-                    raise Refusal(403, "not_local", "this is answered on this machine only")
-            case Caller.SIGNED_IN | Caller.OPERATOR | Caller.ADMINISTRATOR:
-                raise Refusal(401, "no_session", "sign in first")
+                return request.receive
+            return await self._person(caller, request)
+        except Refusal as refusal:
+            self._metrics.refused.labels(refusal.reason).inc()
+            return self._show(request, refusal) or _said(refusal)
+        except StoreError as error:
+            return _said(store_refusal(error))
+
+    async def _person(self, caller: Caller, request: Request) -> Receive:
+        if caller is Caller.LOCAL:
+            self._require_local(request)
+            return request.receive
+        if caller is Caller.PUBLIC:
+            return request.receive
+        changes = forms.changes_something(request)
+        if changes and forms.from_elsewhere(request):
+            raise _from_elsewhere()
+        signed = await run_in_threadpool(self._session, request)
+        if signed is None:
+            reads = caller is Caller.VIEWER and not changes
+            if reads and await run_in_threadpool(self._open_to_read, request):
+                return request.receive
+            raise Refusal(401, "no_session", "sign in first: /sign-in", _CHALLENGE)
+        if not signed.operator.role.covers(_ROLES[caller]):
+            raise Refusal(403, "role", f"this needs the role {_ROLES[caller].value}")
+        if signed.operator.must_change and get_route_path(request.scope) not in _WHILE_TEMPORARY:
+            raise Refusal(403, "must_change", "change your password first: /account/password")
+        request.scope[IN_SCOPE] = signed
+        if not changes:
+            return request.receive
+        return await read_form(request, signed.token)
+
+    def _session(self, request: Request) -> SignedIn | None:
+        token = cookies.read(request, "session")
+        if token is None:
+            return None
+        hashed, now = secret_sha256(token), self._clock.now()
+        found = self._store.read(lambda sql: sessions.find(sql, hashed, now))
+        if found is None:
+            return None
+        operator, stale = found
+        if stale:
+            self._store.write(lambda sql: sessions.touch(sql, hashed, now))
+        return SignedIn(operator, token)
+
+    def _open_to_read(self, request: Request) -> bool:
+        if self._access.public_pages:
+            return True
+        if not self._has_operators:  # once there is one it stays so: accounts are never deleted
+            self._has_operators = self._store.read(accounts.any_at_all)
+        return not self._has_operators and truly_local(request)
+
+    def _require_local(self, request: Request) -> None:
+        if not (truly_local(request) or within(request, self._access.metrics_from)):
+            raise Refusal(
+                403,
+                "not_local",
+                "this is answered on this machine only: name others with --metrics-from ADDRESS",
+            )
+
+
+async def read_form(request: Request, secret: str) -> Receive:
+    """Read the form, check that a page of ours made it, and give what reads the body again.
+
+    ``secret``: the cookie that the form's token is bound to. Raises :class:`Refusal`.
+    """
+    body = await read_body(request, forms.MAX_FORM_BYTES)
+    form = forms.parse(body, request.headers.get("content-type", ""))
+    shown = request.headers.get(forms.TOKEN_HEADER) or form.get(forms.TOKEN_FIELD, "")
+    if not hmac.compare_digest(shown.encode("utf-8", "replace"), form_token(secret).encode()):
+        raise _from_elsewhere()
+    request.scope[forms.IN_SCOPE] = form
+    return _again(body, request.receive)
+
+
+def _again(body: bytes, after: Receive) -> Receive:
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            return await after()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 def _said(refusal: Refusal) -> Response:
     return JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+
+
+def _from_elsewhere() -> Refusal:
+    return Refusal(
+        403,
+        "form",
+        "this form did not come from a page of this session: load the page again, then send it",
+    )

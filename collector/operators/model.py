@@ -32,3 +32,5 @@ class Operator:
     disabled_at: datetime | None
     has_password: bool
     """False: only the identity provider signs them in."""
+    must_change: bool = False
+    """Somebody else knows the password: it opens nothing but the page that changes it."""

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,15 @@ from fastapi import FastAPI
 
 from collector import resources
 from collector.app import create_app
+from collector.clock import Clock
 from collector.config import Listen, ServeConfig
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.week import Week
+from collector.operators import accounts, sessions
+from collector.operators.model import Role
+from collector.operators.sign_in import secret_sha256
+from collector.operators.signed_in import form_token
 from collector.schools.model import Kind, Line, School
 from collector.server import address_of, bind, make_server
 from collector.store import create_store
@@ -168,6 +173,12 @@ class Serving:
     token: str
     client: httpx.Client
     app: FastAPI
+    clock: Clock
+    on_stop: list[Callable[[], None]] = field(default_factory=list)
+
+    def desk(self, role: str, name: str = "") -> "Desk":
+        """The browser of a signed-in operator with this role."""
+        return desk_of(self, role, name)
 
     def headers(self, **more: str) -> dict[str, str]:
         """Headers of the agent."""
@@ -178,6 +189,46 @@ class Serving:
         return self.client.post(
             "/v1/measurements", content=content, headers=self.headers(**headers)
         )
+
+
+@dataclass
+class Desk:
+    """The browser of an operator who has signed in."""
+
+    name: str
+    token: str
+    client: httpx.Client
+
+    def get(self, path: str) -> httpx.Response:
+        """Ask for a page."""
+        return self.client.get(path)
+
+    def send(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form, as a page of this session would."""
+        return self.client.post(path, data={"csrf": form_token(self.token)} | fields)
+
+
+def desk_of(serving: Serving, role: str, name: str = "") -> Desk:
+    """Sign an operator in without a password; the account is made where there is none.
+
+    Their browser closes with the server.
+    """
+    name, token = name or f"the-{role}", f"session of {name or role} {uuid.uuid4()}"
+
+    def sign_in(sql: Any) -> None:
+        operator = accounts.by_name(sql, name)
+        if operator is None:
+            accounts.add(sql, str(uuid.uuid4()), name, Role(role), None, MONDAY)
+            operator = accounts.require(sql, name)
+        now = serving.clock.now()
+        sessions.start(sql, operator.operator_id, secret_sha256(token), now)
+
+    serving.store.write(sign_in)
+    client = httpx.Client(
+        base_url=serving.base_url, timeout=60, trust_env=False, cookies={"hakaru_session": token}
+    )
+    serving.on_stop.append(client.close)
+    return Desk(name, token, client)
 
 
 class SpringClock:
@@ -239,7 +290,9 @@ def serve(store: Store) -> Iterator[Serve]:
         stops.append(stop)
         agent_id, token = "5ad9503e-0000-4000-8000-000000000001", "a-token-of-the-agent-of-A1"
         enrol(store, agent_id, token)
-        return Serving(address, store, agent_id, token, client, app)
+        serving = Serving(address, store, agent_id, token, client, app, options["clock"])
+        stops.append(lambda: [stop() for stop in serving.on_stop])
+        return serving
 
     yield start
     for stop in stops:

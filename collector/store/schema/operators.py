@@ -8,12 +8,14 @@ STEP: Final = Migration(
     7,
     "operators, their sessions, the audit log",
     (
+        # must_change: somebody else knows the password, so it opens nothing but its own change
         # password_hash: argon2id in PHC form; NULL where only the identity provider signs them in
         """CREATE TABLE operator (
             operator_id TEXT NOT NULL PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
             role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'administrator')),
             password_hash TEXT,
+            must_change {int} NOT NULL DEFAULT 0,
             provider_subject TEXT UNIQUE,
             created_at {int} NOT NULL,
             disabled_at {int}
