@@ -37,6 +37,7 @@ QUICK_SECONDS: Final = 15.0
 longer than a slow line or the collector gives them."""
 UNAUTHORISED_RETRY_SECONDS: Final = 900.0
 STOPPED_RETRY_SECONDS: Final = 6 * 3600.0
+RESEND_PAUSE_SECONDS: Final = 3600.0
 STRIKES: Final = 3
 """Times a result is refused alone and without its name before it is quarantined: a body that was
 cut off on the way is refused like that too."""
@@ -115,8 +116,10 @@ class Pusher:
         self._attempt = 0
         self._strikes: dict[str, int] = {}
         self._held = 0
+        self._resend_from_seconds = 0.0
         self._retry_after_seconds: float | None = None
         self._took_seconds = 0.0
+        self._hurry = asyncio.Event()
         self.delivery = Delivery()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -126,11 +129,16 @@ class Pusher:
         back together does not come together.
         """
         pause = self._random.uniform(0.0, min(10.0, self._settings.interval_seconds))
-        while not await _set_within(stop, pause):
+        failure = None
+        while not await self._stopped_within(stop, pause, patient=failure is not None):
             failure = await self._drain()
             pause = self._pause_after(failure)
             if failure is not None:
                 self._note_failure(failure, pause)
+
+    def soon(self) -> None:
+        """Do not wait for the interval: somebody watches. A back-off is waited for all the same."""
+        self._hurry.set()
 
     async def drain(self) -> Verdict | None:
         """Deliver all that waits, once. Gives None when done, else the verdict that ended it."""
@@ -193,11 +201,13 @@ class Pusher:
             self._spool.settle,
             [keys[result_id] for result_id in verdict.delivered],
             {keys[result_id]: reason for result_id, reason in verdict.refused.items()},
+            verdict.store_id,
         )
         if not done:
             return Verdict(Action.KEEP, f"the spool cannot be changed: {self._spool.trouble}")
         if self.delivery.state is not DeliveryState.OK:
             log.info("delivering to %s", self._enrolment.collector)
+        await self._resend(verdict.store_id)
         self._attempt = 0
         if verdict.action is Action.SETTLE and self._took_seconds < QUICK_SECONDS:
             self._limit = min(self._most, self._limit * 2)
@@ -211,6 +221,23 @@ class Pusher:
         )
         self.on_change()
         return None
+
+    async def _resend(self, store_id: str) -> None:
+        """Send again what another database had: this one may be an older copy of it.
+
+        Not twice within an hour, should two databases answer in turn behind one address.
+        """
+        now_seconds = self._clock.monotonic_seconds()
+        if not store_id or now_seconds < self._resend_from_seconds:
+            return
+        count = await asyncio.to_thread(self._spool.resend, store_id)
+        if count:
+            self._resend_from_seconds = now_seconds + RESEND_PAUSE_SECONDS
+            log.warning(
+                "the collector has another database now (%s): %s kept results are sent again",
+                store_id,
+                count,
+            )
 
     async def _send(self, batch: list[Waiting]) -> Verdict:
         body = gzip.compress(encode_batch(waiting.record for waiting in batch), compresslevel=6)
@@ -258,6 +285,20 @@ class Pusher:
                 response.headers.get("content-type", ""),
                 response.headers.get("retry-after"),
             )
+
+    async def _stopped_within(self, stop: asyncio.Event, seconds: float, *, patient: bool) -> bool:
+        """Wait; True when an end was asked for. :meth:`soon` cuts short unless ``patient``."""
+        if patient:
+            return await _set_within(stop, seconds)
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self._hurry)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        self._hurry.clear()
+        return stop.is_set()
 
     def _pause_after(self, failure: Verdict | None) -> float:
         spread = self._random.uniform(0.8, 1.2)

@@ -94,6 +94,8 @@ class Verdict:
     """Result ids that may be deleted."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Result ids that go to local quarantine, with the reason."""
+    store_id: str = ""
+    """The database that has what was delivered; empty where the collector does not say."""
 
 
 def decide(reply: Reply, sent: Sequence[str]) -> Verdict:
@@ -144,6 +146,7 @@ def _acknowledged(reply: Reply, sent: Sequence[str], detail: str) -> Verdict:
         Action.SETTLE,
         delivered=delivered,
         refused={name: reason for name, reason in refused.items() if name not in stored},
+        store_id=message.store_id or "",
     )
 
 

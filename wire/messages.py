@@ -38,6 +38,8 @@ class Acknowledgement:
 
     committed: tuple[str, ...]
     quarantined: tuple[Quarantined, ...] = ()
+    store_id: str | None = None
+    """Names the database that has them; another after a restore. None from older collectors."""
 
 
 def encode_batch(records: Iterable[bytes]) -> bytes:
@@ -47,8 +49,10 @@ def encode_batch(records: Iterable[bytes]) -> bytes:
 
 def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
     """Write an acknowledgement as JSON."""
+    store_id = acknowledgement.store_id
     return json.dumps(
-        {
+        ({} if store_id is None else {"store_id": store_id})
+        | {
             "committed": list(acknowledgement.committed),
             "quarantined": [
                 {"result_id": item.result_id, "reason": item.reason}
@@ -66,9 +70,11 @@ def decode_acknowledgement(raw: bytes) -> Acknowledgement:
         allowed = f"at most {MAX_ACKNOWLEDGEMENT_BYTES} bytes"
         raise Refused("acknowledgement", Words(f"{len(raw)} bytes"), allowed)
     message = parse_object(raw, "acknowledgement")
+    store_id = message.get("store_id")
     return Acknowledgement(
         tuple(_uuid("committed", item) for item in _list(message, "committed")),
         tuple(_quarantined(item) for item in _list(message, "quarantined")),
+        None if store_id is None else _uuid("store_id", store_id),
     )
 
 

@@ -18,6 +18,7 @@ from agent.spool.database import (
     SpoolError,
     SpoolUnavailable,
 )
+from agent.spool.kept import TABLE, Kept
 from agent.spool.layout import digest
 from wire.ids import uuid4
 
@@ -79,7 +80,7 @@ def create(path: Path, agent_id: str, account: Account, random: Random, connect:
         os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
         connection = connect(beside)
         try:
-            for statement in (*layout.PRAGMAS, "BEGIN IMMEDIATE", *layout.SCHEMA):
+            for statement in (*layout.PRAGMAS, "BEGIN IMMEDIATE", *layout.SCHEMA, TABLE):
                 connection.execute(statement)
             connection.execute(
                 "INSERT INTO head VALUES (1, ?, ?, ?, ?, ?)",
@@ -167,6 +168,8 @@ class SpoolFile:
             raise SpoolCorrupt(f"the spool belongs to agent {self.head.agent_id}")
         self._heed_mark()
         execute(f"PRAGMA max_page_count={self.max_pages}")
+        execute(TABLE)  # files of earlier releases have none
+        self.kept = Kept(self.connection, self.cap_bytes)
         execute("BEGIN IMMEDIATE")  # a file that cannot be written is found now, not at a result
         execute("ROLLBACK")
         self._waiting_count = number(execute("SELECT count(*) FROM results"))

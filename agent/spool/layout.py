@@ -6,7 +6,7 @@ Size. ``cap_bytes`` bounds database and write-ahead log together at every moment
           max_page_count     checkpoint after 64 pages, then at most one transaction (192 pages)
 
 There is no ``-shm`` file: with ``locking_mode=EXCLUSIVE`` the index of the log is kept in memory,
-and no reader can hold a checkpoint back. Transactions are kept small (:data:`DELETE_CHUNK`).
+and no reader can hold a checkpoint back. Transactions are kept small (:data:`SETTLE_CHUNK`).
 
 Order. The key of a result is its class above its number in the stream, so one table without any
 further index serves 'the oldest of the lowest class' and 'the newest of all' alike.
@@ -24,8 +24,8 @@ CHECKPOINT_PAGES: Final = 64
 TRANSACTION_PAGES: Final = 192
 LOG_FRAME_BYTES: Final = PAGE_BYTES + 24
 LOG_BUDGET_BYTES: Final = 32 + (CHECKPOINT_PAGES + TRANSACTION_PAGES) * LOG_FRAME_BYTES
-DELETE_CHUNK: Final = 48
-"""Results deleted in one transaction: each touches a few pages."""
+SETTLE_CHUNK: Final = 16
+"""Delivered results moved to those kept in one transaction: each touches a few pages."""
 AMEND_CHUNK: Final = 8
 """Results rewritten in one transaction."""
 MIN_CAP_BYTES: Final = 4 * 1024 * 1024

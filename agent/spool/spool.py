@@ -88,15 +88,24 @@ class Spool:
             return self._try(lambda opened: opened.take(limit, max_bytes))
         return []
 
-    def settle(self, delivered: Sequence[int], refused: Mapping[int, str]) -> bool:
-        """Remove what the collector has named. False when the disk did not let us.
+    def settle(
+        self, delivered: Sequence[int], refused: Mapping[int, str], store_id: str = ""
+    ) -> bool:
+        """Take what the collector has named from those that wait. False: the disk did not let us.
 
-        Then the results stay, are sent again, and are recognised as duplicates.
+        Then the results stay, are sent again, and are recognised as duplicates. ``store_id``
+        names the database that has them; they are kept for a while, see :meth:`resend`.
         """
         with self._lock, suppress(SpoolError):
-            self._try(lambda opened: opened.settle(delivered, refused))
+            self._try(lambda opened: opened.settle(delivered, refused, store_id))
             return True
         return False
+
+    def resend(self, store_id: str) -> int:
+        """Have kept results wait again that another database than this one acknowledged."""
+        with self._lock, suppress(SpoolError):
+            return self._try(lambda opened: opened.resend(store_id))
+        return 0
 
     def amend(self, records: Mapping[int, bytes]) -> bool:
         """Replace waiting results. False when the disk did not let us; then they are as before."""

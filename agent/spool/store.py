@@ -17,6 +17,7 @@ from agent.spool.account import Account, to_measurement
 from agent.spool.choice import choose
 from agent.spool.database import SpoolUnavailable
 from agent.spool.file import SUFFIXES, Head, SpoolFile, number, write_mark
+from agent.spool.kept import MAX_RECORD_BYTES as KEPT_RECORD_BYTES
 from agent.spool.layout import Worth, digest, key_of, range_of, seq_of
 from wire.codec import MAX_RECORD_BYTES, encode
 from wire.failure import Failure, FailureCode, Operation, Outcome
@@ -46,6 +47,8 @@ class Counts:
     next_seq: int = 0
     waiting_count: int = 0
     refused_count: int = 0
+    kept_count: int = 0
+    """Delivered, and kept for a collector whose database is restored."""
     used_bytes: int = 0
     cap_bytes: int
     account: Account = field(default_factory=Account)
@@ -66,6 +69,7 @@ class Store(SpoolFile):
             next_seq=self.head.next_seq,
             waiting_count=self._waiting_count,
             refused_count=self._refused_count,
+            kept_count=self.kept.count,
             used_bytes=used,
             cap_bytes=self.cap_bytes,
             account=self.head.account,
@@ -147,6 +151,9 @@ class Store(SpoolFile):
         allowed = self._allowed_pages()
         evicted: list[int] = []
         while self._free_pages(allowed) < wanted_pages:
+            if self.kept.count:  # what is delivered already goes first
+                self.kept.drop(layout.SETTLE_CHUNK)
+                continue
             oldest: list[int] = []
             for lower in (Worth.LIGHT, Worth.HEAVY):
                 if not oldest and lower <= worth:
@@ -199,12 +206,15 @@ class Store(SpoolFile):
             self._discard_damaged(damaged)
         return sound
 
-    def settle(self, delivered: Sequence[int], refused: Mapping[int, str]) -> None:
-        """Delete what the collector has; move what it refused to local quarantine."""
-        for start in range(0, len(delivered), layout.DELETE_CHUNK):
+    def settle(
+        self, delivered: Sequence[int], refused: Mapping[int, str], store_id: str = ""
+    ) -> None:
+        """Keep aside what the database ``store_id`` has; quarantine what the collector refused."""
+        for start in range(0, len(delivered), layout.SETTLE_CHUNK):
             with self.transaction():
                 gone = sum(
-                    self._delete(key) for key in delivered[start : start + layout.DELETE_CHUNK]
+                    self._delivered(key, store_id)
+                    for key in delivered[start : start + layout.SETTLE_CHUNK]
                 )
             self._waiting_count -= gone
         for key, reason in refused.items():
@@ -230,6 +240,29 @@ class Store(SpoolFile):
         """Result ids in local quarantine with their reasons, oldest first."""
         rows = self.connection.execute("SELECT result_id, reason FROM refused ORDER BY key")
         return [(str(result_id), str(reason)) for result_id, reason in rows]
+
+    def resend(self, store_id: str) -> int:
+        """Have results wait again that another database acknowledged; give how many."""
+        total = 0
+        while self.kept.of_others(store_id):
+            with self.transaction():
+                back = self.kept.take_back(store_id, layout.SETTLE_CHUNK)
+            self._waiting_count += back
+            total += back
+        return total
+
+    def _delivered(self, key: int, store_id: str) -> int:
+        """Move a waiting result to those kept, where there is room beside all that waits."""
+        sizes = self.connection.execute("SELECT length(record) FROM results WHERE key = ?", (key,))
+        for (size,) in sizes:
+            assert isinstance(size, int)
+            wanted = layout.pages_for(size)
+            if self._free_pages(self._allowed_pages()) < wanted:
+                self.kept.drop(layout.SETTLE_CHUNK)
+            room = self._free_pages(self._allowed_pages()) >= wanted
+            if room and size <= KEPT_RECORD_BYTES:
+                self.kept.add(key, size, store_id)
+        return self._delete(key)
 
     def _delete(self, key: int) -> int:
         rows = self.connection.execute("DELETE FROM results WHERE key = ? RETURNING key", (key,))
