@@ -33,6 +33,7 @@ from wire.version import why_refused
 _HASH: Final = re.compile(r"[0-9a-f]{32,64}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}")
+MAX_AGE_SECONDS: Final = 10 * 366 * 86_400.0
 T = TypeVar("T")
 Read = Callable[[str, Json], T]
 
@@ -93,8 +94,8 @@ def decode_request(raw: bytes) -> Heartbeat:
         boot_id=_need(message, "boot_id", read_uuid),
         life_id=_need(message, "life_id", read_uuid),
         sent_at=_need(message, "sent_at", read_time),
-        uptime_seconds=_need(message, "uptime_seconds", read_seconds),
-        life_seconds=_need(message, "life_seconds", read_seconds),
+        uptime_seconds=_need(message, "uptime_seconds", _age),
+        life_seconds=_need(message, "life_seconds", _age),
         spool=SpoolReport(
             waiting_count=_may(spool, "waiting_count", read_whole, "spool.") or 0,
             used_bytes=_may(spool, "used_bytes", read_whole, "spool.") or 0,
@@ -252,6 +253,14 @@ def _number(place: str, value: Json) -> float:
     if allowed is not None or isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(place, value, allowed or "a number")
     return float(value)
+
+
+def _age(place: str, value: Json) -> float:
+    """Seconds that a machine can have been up for."""
+    seconds = read_seconds(place, value)
+    if seconds > MAX_AGE_SECONDS:
+        raise Refused(place, value, f"at most {MAX_AGE_SECONDS:.0f} (ten years)")
+    return seconds
 
 
 def _policy_state(place: str, value: Json) -> PolicyState:

@@ -43,10 +43,21 @@ def record(sql: Sql, arrived: Arrived) -> None:
         flags.raise_flag(sql, agent_id, flags.CLONED, now, detail)
     _note_place(sql, agent_id, arrived.beat.network, now)
     sql.execute(
-        """INSERT INTO agent_beat (agent_id, received_at, first_received_at, life_id, body)
-        VALUES (?, ?, ?, ?, ?) ON CONFLICT (agent_id) DO UPDATE SET
-        received_at = excluded.received_at, life_id = excluded.life_id, body = excluded.body""",
-        (agent_id, to_micros(now), to_micros(now), arrived.beat.life_id, arrived.body),
+        """INSERT INTO agent_beat (agent_id, received_at, first_received_at, life_id,
+        sent_offset_seconds, hints, body)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent_id) DO UPDATE SET
+        received_at = excluded.received_at, life_id = excluded.life_id,
+        sent_offset_seconds = excluded.sent_offset_seconds, hints = excluded.hints,
+        body = excluded.body""",
+        (
+            agent_id,
+            to_micros(now),
+            to_micros(now),
+            arrived.beat.life_id,
+            (now - arrived.beat.sent_at).total_seconds(),
+            " ".join(arrived.beat.hints),
+            arrived.body,
+        ),
     )
     sql.execute(
         "UPDATE agent SET last_seen_at = ?, agent_version = ? WHERE agent_id = ?",
@@ -61,17 +72,19 @@ def note_life(sql: Sql, agent_id: str, beat: Heartbeat, now: datetime) -> tuple[
     life = judged.life
     sql.execute(
         """INSERT INTO agent_life
-        (agent_id, life_id, boot_id, began_at, last_at, last_life_seconds)
-        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (agent_id, life_id) DO UPDATE SET
-        began_at = excluded.began_at, last_at = excluded.last_at,
-        last_life_seconds = excluded.last_life_seconds""",
+        (agent_id, life_id, boot_id, began_by, alive_at, life_seconds, first_order, last_order)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent_id, life_id) DO UPDATE SET
+        began_by = excluded.began_by, alive_at = excluded.alive_at,
+        life_seconds = excluded.life_seconds, last_order = excluded.last_order""",
         (
             agent_id,
             life.life_id,
             life.boot_id,
-            to_micros(life.began_at),
-            to_micros(life.last_at),
-            life.last_life_seconds,
+            to_micros(life.began_by),
+            to_micros(life.alive_at),
+            life.life_seconds,
+            life.first_order,
+            life.last_order,
         ),
     )
     for old in known[lives.KEPT_LIVES - 1 :]:
@@ -86,17 +99,19 @@ def note_life(sql: Sql, agent_id: str, beat: Heartbeat, now: datetime) -> tuple[
 def known_lives(sql: Sql, agent_id: str) -> list[Life]:
     """The lives of one identity, the one heard last first."""
     rows = sql.execute(
-        "SELECT life_id, boot_id, began_at, last_at, last_life_seconds FROM agent_life "
-        "WHERE agent_id = ? ORDER BY last_at DESC, life_id",
+        "SELECT life_id, boot_id, began_by, alive_at, life_seconds, first_order, last_order "
+        "FROM agent_life WHERE agent_id = ? ORDER BY last_order DESC",
         (agent_id,),
     )
     return [
         Life(
             life_id=row[0],
             boot_id=row[1],
-            began_at=from_micros(row[2]),
-            last_at=from_micros(row[3]),
-            last_life_seconds=row[4],
+            began_by=from_micros(row[2]),
+            alive_at=from_micros(row[3]),
+            life_seconds=row[4],
+            first_order=row[5],
+            last_order=row[6],
         )
         for row in rows
     ]

@@ -159,4 +159,4 @@ def test_lives_are_remembered(serving: Serving) -> None:
     send(serving, a_beat(life_id=BOOT, life_seconds=1.0))
     lives = serving.store.read(lambda sql: beats.known_lives(sql, serving.agent_id))
     assert [life.life_id for life in lives] == [BOOT, LIFE]
-    assert lives[1].last_life_seconds == 61.0
+    assert lives[1].life_seconds == 61.0

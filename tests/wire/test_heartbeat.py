@@ -88,6 +88,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("life_id", None, "life_id: found null, allowed is a UUID"),
     ("sent_at", "yesterday", 'sent_at: found "yesterday", allowed is an RFC 3339 time'),
     ("uptime_seconds", -1, "uptime_seconds: found -1, allowed is at least 0"),
+    ("life_seconds", 4e8, "life_seconds: found 400000000.0, allowed is at most 316224000"),
     ("spool", [], "spool: found a list of 0, allowed is an object"),
     ("spool", {"waiting_count": 1.5}, "spool.waiting_count: found 1.5, allowed is a whole number"),
     ("clock", {"clock_offset_seconds": "5"}, 'clock.clock_offset_seconds: found "5"'),

@@ -12,12 +12,15 @@ STEP: Final = Migration(
     8,
     "what agents say of themselves, and their identities",
     (
-        # the newest heartbeat; body: the JSON text as it came
+        # the newest heartbeat; body: its JSON text; sent_offset_seconds: arrival less the time
+        # that it says it was sent
         """CREATE TABLE agent_beat (
             agent_id TEXT PRIMARY KEY NOT NULL REFERENCES agent (agent_id),
             received_at {int} NOT NULL,
             first_received_at {int} NOT NULL,
             life_id TEXT NOT NULL,
+            sent_offset_seconds {real} NOT NULL,
+            hints TEXT NOT NULL,
             body TEXT NOT NULL
         ) {strict}""",
         # one run of the program on one machine; two that overlap in time are two machines
@@ -25,9 +28,11 @@ STEP: Final = Migration(
             agent_id TEXT NOT NULL REFERENCES agent (agent_id),
             life_id TEXT NOT NULL,
             boot_id TEXT NOT NULL,
-            began_at {int} NOT NULL,
-            last_at {int} NOT NULL,
-            last_life_seconds {real} NOT NULL,
+            began_by {int} NOT NULL,
+            alive_at {int} NOT NULL,
+            life_seconds {real} NOT NULL,
+            first_order {int} NOT NULL,
+            last_order {int} NOT NULL,
             PRIMARY KEY (agent_id, life_id)
         ) {strict}""",
         # where the agent is at home, and another place it has been seen at since
