@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
 from collector.app import create_app
+from collector.clock import SystemClock
 from collector.commands.common import (
     FAILED,
     OK,
@@ -16,6 +18,7 @@ from collector.commands.common import (
     add_database,
     calendars_of,
     criteria_of,
+    database_url,
     open_store,
     reporting,
 )
@@ -28,6 +31,11 @@ from collector.config import (
 )
 from collector.retention.policy import load_policy
 from collector.server import address_of, allow_descriptors, bind, make_server
+from collector.slots.keys import KeyTrouble, SlotKeys
+from collector.slots.place import VARIABLE, add_slot_keys, slot_keys_directory
+from collector.store.interface import Store
+
+log = logging.getLogger(__name__)
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -39,6 +47,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     add_database(command)
     add_criteria(command)
     add_calendar(command)
+    add_slot_keys(command)
     command.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -98,6 +107,7 @@ def _serve(options: argparse.Namespace) -> int:
             week=config.week,
             insecure_lab=config.insecure_lab,
             retention=retention,
+            slot_keys=_slot_keys(options, store),
         )
         try:
             listener = bind(config)
@@ -116,6 +126,21 @@ def _serve(options: argparse.Namespace) -> int:
     finally:
         store.close()
     return OK
+
+
+def _slot_keys(options: argparse.Namespace, store: Store) -> SlotKeys | None:
+    """The keys of slot tokens, made at the first start; None: no slots are granted."""
+    directory = slot_keys_directory(options.slot_keys, database_url(options), os.environ)
+    if directory is None:
+        log.warning("no slot is granted: name a directory with --slot-keys or %s", VARIABLE)
+        return None
+    keys = SlotKeys(directory)
+    try:
+        keys.ensure(store, "collector", SystemClock().now())
+    except KeyTrouble as error:
+        log.warning("no slot is granted: %s", error)
+        return None
+    return keys
 
 
 def _config(options: argparse.Namespace) -> ServeConfig:

@@ -116,10 +116,11 @@ def _responder(
     carried += sum(one.reserved_bps for one in kept.values())
     if tests < limit.capacity_tests and carried + ask.reserved_bps <= limit.capacity_bps:
         return None
-    ends = sorted(_end(one, now) for one in running) or [now]
+    ends = [_end(one, now) for one in running]
+    ends += [now + timedelta(seconds=one.likely_seconds) for one in kept.values()]
     before = [one for one in ahead if one.responder == limit.name]
-    turns, place_in_turn = divmod(len(before), max(1, len(running)))
-    free_at = ends[min(place_in_turn, len(ends) - 1)]
+    turns, place_in_turn = divmod(len(before) - len(kept), len(ends) or 1)
+    free_at = sorted(ends or [now])[place_in_turn]
     free_at += timedelta(seconds=turns * ask.likely_seconds)
     reason = f"the responder {limit.name} is taken, {len(before)} in line before"
     return _wait(now, free_at, reason)
