@@ -8,6 +8,7 @@ import pytest
 
 import collector.pages
 from collector.judge.model import Figure, Reason, Status
+from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.schools.model import Kind, Line
 from collector.views import AgentHealth
@@ -65,6 +66,7 @@ def test_every_key_is_used() -> None:
     families = {
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
+        *("role", "weak", "refused", "account_refused"),
     }
     dead = [
         key
@@ -89,6 +91,7 @@ def test_every_key_is_used() -> None:
         ("line", Line),
         ("agent", AgentHealth),
         ("outcome", Outcome),
+        ("role", Role),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> None:
