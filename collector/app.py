@@ -1,6 +1,6 @@
 """The collector as an ASGI application: routes, pages, and the judging thread beside them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from random import SystemRandom
@@ -16,7 +16,10 @@ from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
 from collector.api.keeper import Keeper
+from collector.backup.identity import store_id
 from collector.clock import Clock, SystemClock
+from collector.export.request import Target
+from collector.export.worker import Exporter
 from collector.identity import GuessLimit
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
@@ -49,12 +52,14 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     access: Access | None = None,
     slot_keys: SlotKeys | None = None,
     retention: Policy | None = None,
+    remote_writes: Sequence[Target] = (),
 ) -> FastAPI:
     """Make the application. It does not close ``store``.
 
     ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere.
     ``access`` says who reads without signing in.
     ``retention`` says how long what is kept; None: as the packaged policy says.
+    ``remote_writes``: time-series stores that get every result.
     """
     clock = clock or SystemClock()
     metrics = Metrics(store.queue_depth)
@@ -71,14 +76,19 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     )
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
     upkeep = Upkeep(store, retention or load_policy(None), clock)
+    exporters = [Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes]
 
     @asynccontextmanager
     async def judging(_app: FastAPI) -> AsyncIterator[None]:
         rejudge.start()
         upkeep.start()
+        for exporter in exporters:
+            exporter.start()
         try:
             yield
         finally:
+            for exporter in exporters:
+                exporter.stop()
             upkeep.stop()
             rejudge.stop()
 
@@ -105,7 +115,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab)
+    ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
     for module in (enrol, heartbeat, questions, operations, time):
         app.include_router(module.router(context))

@@ -22,6 +22,8 @@ from collector.commands.common import (
     open_store,
     reporting,
 )
+from collector.commands.remote_write import add_remote_write, targets_of
+from collector.commands.serve_access import access_of, add_access
 from collector.config import (
     DEFAULT_LISTEN,
     ServeConfig,
@@ -78,6 +80,8 @@ def configure(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take tokens over plain HTTP from other machines: for labs only",
     )
+    add_remote_write(command)
+    add_access(command)
     command.add_argument("--verbose", action="store_true", help="log more")
 
 
@@ -97,6 +101,7 @@ def _serve(options: argparse.Namespace) -> int:
     allow_descriptors()
     criteria, calendars = criteria_of(options), calendars_of(options)
     retention = load_policy(options.retention)
+    remote_writes = targets_of(options)
     store = open_store(options)
     try:
         store.claim_service()
@@ -106,7 +111,9 @@ def _serve(options: argparse.Namespace) -> int:
             calendars,
             week=config.week,
             insecure_lab=config.insecure_lab,
+            access=access_of(options),
             retention=retention,
+            remote_writes=remote_writes,
             slot_keys=_slot_keys(options, store),
         )
         try:
