@@ -5,6 +5,7 @@ result is one wire-encoded Measurement. Standard input stays open for as long as
 when it ends, so does this process with its group, so a killed agent leaves nothing measuring.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -12,7 +13,10 @@ import signal
 import sys
 import threading
 
+from agent import guard
 from agent.clock import SystemClock
+from agent.dns_probe.plan import SYSTEM, system_resolvers
+from agent.failure import MeasurementFailed
 from agent.measure import measure
 from agent.probes import Progress, Request, load
 from wire.codec import encode
@@ -26,6 +30,8 @@ def main() -> int:
     os.dup2(2, 1)
     threading.Thread(target=_end_with_parent, args=(0,), daemon=True).start()
     given = json.loads(line)
+    if (rules := given.get("guard")) is not None:
+        _guard(rules["targets"], given["probe"], given["target"])
     request = Request(
         target=given["target"],
         options=given["options"],
@@ -40,6 +46,14 @@ def main() -> int:
     with result_pipe:
         result_pipe.write(encode(result))
     return 0
+
+
+def _guard(targets: list[str] | None, probe: str, target: str) -> None:
+    own: list[str] = []
+    if probe == "dns" and target == SYSTEM:  # the appliance's own resolvers are its own word
+        with contextlib.suppress(MeasurementFailed):  # there is none: the probe says so
+            own = system_resolvers("auto")
+    guard.install(targets, own)
 
 
 def _unseen(progress: Progress) -> None:

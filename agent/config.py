@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent import config_checks as local
+from agent.allowed import Allowed
 from agent.push import PushSettings
 from agent.spool import DEFAULT_CAP_BYTES, MIN_CAP_BYTES
 from wire import checks, reading
@@ -61,6 +62,12 @@ class Config:
     """HOST or HOST:PORT of a time server to compare the clock with, beside the collector."""
     closed: tuple[Closed, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
+    allow: Allowed = field(default_factory=Allowed)
+    """Where the centre may point tests."""
+    policy_source: Literal["central", "local"] = "central"
+    """``local``: policies of the centre are not followed."""
+    central: bool = False
+    """The tests came from the centre, so :attr:`allow` is enforced on them."""
 
     @cached_property
     def timetable(self) -> Timetable:
@@ -96,6 +103,9 @@ def load(path: Path) -> Config:
     return parse(given, str(path))
 
 
+TESTS_NEEDED: Final = (
+    'at least one [[tests]], or [policy] source = "central" to wait for those of the centre'
+)
 _TOP_KEYS: Final = (
     "state_dir",
     "zone",
@@ -104,6 +114,8 @@ _TOP_KEYS: Final = (
     "budget",
     "line",
     "clock",
+    "policy",
+    "allow",
     "closed",
     "blackouts",
     "tests",
@@ -116,6 +128,7 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
     top = Table(reader, "", given, _TOP_KEYS)
     spool = top.table("spool", ("cap_bytes",))
     clock = top.table("clock", ("ntp_server",))
+    source = top.table("policy", ("source",)).take("source", None, local.policy_source)
     config = Config(
         state_dir=top.take("state_dir", None, checks.text),
         zone=top.take("zone", None, checks.zone) or _default_zone(),
@@ -125,6 +138,8 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
         ),
         budget=reading.read_budget(top.table("budget", reading.BUDGET_KEYS)),
         line=_line(top.table("line", ("wan_interface", "busy_above_bps", "busy_retries"))),
+        allow=top.table("allow", ("targets",)).take("targets", Allowed(), local.allowed),
+        policy_source=source or "central",
         ntp_server=clock.take("ntp_server", None, local.ntp_server),
         closed=tuple(reading.read_closed(one) for one in top.tables("closed", reading.CLOSED_KEYS)),
         blackouts=tuple(
@@ -132,8 +147,8 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
         ),
         tests=tuple(_test(table) for table in top.tables("tests", _TEST_KEYS)),
     )
-    if not config.tests and not reader.mistakes:
-        reader.refuse("tests", "nothing", "at least one [[tests]]")
+    if not config.tests and source != "central" and not reader.mistakes:
+        reader.refuse("tests", "nothing", TESTS_NEEDED)
     if not reader.mistakes:
         reading.refuse_small_budget(reader, config.tests, config.budget)
     if reader.mistakes:

@@ -1,7 +1,9 @@
 """Values of agent.toml that only an appliance has: files, proxies, time servers."""
 
 from pathlib import Path
+from typing import Literal
 
+from agent.allowed import Allowed, EntryRefused, read_entries
 from agent.identity import TransportRefused, collector_address
 from wire.checks import Wrong, text
 from wire.target import TargetRefused, parse_host_port
@@ -31,3 +33,23 @@ def ntp_server(value: object) -> str:
     except TargetRefused as error:
         raise Wrong(error.allowed) from None
     return value
+
+
+def policy_source(value: object) -> Literal["central", "local"]:
+    """Whose word counts on what is measured."""
+    if value == "central":
+        return "central"
+    if value == "local":
+        return "local"
+    raise Wrong("one of central local")
+
+
+def allowed(value: object) -> Allowed:
+    """Where the centre may point tests."""
+    words = "a list of names (centre.example, *.example), addresses and ranges (192.0.2.0/24)"
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise Wrong(words)
+    try:
+        return read_entries(value)
+    except EntryRefused:
+        raise Wrong(words) from None

@@ -40,6 +40,14 @@ class Around(Protocol):
         """An end was asked for."""
         ...
 
+    def why_suppressed(self) -> str | None:
+        """Why nothing is to be measured now."""
+        ...
+
+    def why_not_now(self, planned: Planned) -> Failure | None:
+        """Why a test beside the plan must not begin now: suppression, blackout, clock."""
+        ...
+
     def miss(self, count: int, why: str) -> None:
         """Count slots that passed unused."""
         ...
@@ -83,6 +91,8 @@ class HeavyTests:
         self.retries: list[Slot] = []
         """Slots that were put off, at their new moment."""
         self.begun_count = 0
+        self._generation = 0
+        """Counts the plans that were gone by."""
 
     @property
     def running(self) -> bool:
@@ -104,10 +114,24 @@ class HeavyTests:
             with self._under_way():
                 yield
 
+    def adopt(self, config: Config) -> None:
+        """Go by another plan: what waits for its turn by the old one is left."""
+        self._config = config
+        self.retries = []
+        self._generation += 1
+        self.ration.adopt(config.budget, config.tests, config.timetable)
+
     async def run_slot(self, slot: Slot) -> None:
         """Run, put off, or record why not. Asked and run under one lock: nobody spends between."""
+        generation = self._generation
         async with self._lock:
             if self._around.stopping():
+                return
+            if generation != self._generation:
+                self._around.miss(1, "planned by a policy that is no longer in force")
+                return
+            if (why := self._around.why_suppressed()) is not None:
+                self._around.miss(1, why)
                 return
             late_seconds = (self._around.now() - slot.at).total_seconds()
             if abs(late_seconds) > GRACE_SECONDS:
@@ -117,13 +141,28 @@ class HeavyTests:
                 self._around.miss(1, "the time of day is not known: no heavy test")
                 return
             context = await self._look(slot)
-            if context is not None and not self._around.stopping():
-                await self._run(slot, context)
+            changed = generation != self._generation or self._around.why_suppressed() is not None
+            if context is not None and not changed and not self._around.stopping():
+                planned = self._config.tests[slot.test]
+                if slot.calibration:
+                    planned, context = calibrated(planned), {**context, "calibration": True}
+                await self._run(planned, context)
 
-    async def run_now(self, slot: Slot) -> Measurement | None:
+    async def run_now(self, planned: Planned) -> Measurement | None:
         """Run without asking; what it takes is booked."""
         async with self._lock:
-            return await self._run(slot, {})
+            return await self._run(planned, {})
+
+    async def run_command(self, planned: Planned, context: Fields) -> None:
+        """Run beside the plan because the centre asks, or record why not."""
+        async with self._lock:
+            failure = self._around.why_not_now(planned)
+            if failure is None and (why := self.ration.refusal_now(planned, self._day())):
+                failure = Failure(FailureCode.BUDGET_SPENT, Operation.PREPARE, why)
+            if failure is not None:
+                await self._around.record(planned, failure, context)
+            elif not self._around.stopping():
+                await self._run(planned, context)
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -134,27 +173,23 @@ class HeavyTests:
         finally:
             self._ended.set()
 
-    async def _run(self, slot: Slot, context: Fields) -> Measurement | None:
-        planned = self._config.tests[slot.test]
-        if slot.calibration:
-            planned = calibrated(planned)
+    async def _run(self, planned: Planned, context: Fields) -> Measurement | None:
         with self._under_way():
-            if not self._book(slot, None):
+            if not self._book(planned, None):
                 return None
             whole: dict[str, Json] = {**context}
             whole |= await self._around.appliance_context(planned.target)
-            whole |= {"calibration": True} if slot.calibration else {}
             result = await self._around.measure(planned, whole)
             if result is not None:
-                self._book(slot, result)
+                self._book(planned, result)
             return result
 
-    def _book(self, slot: Slot, result: Measurement | None) -> bool:
+    def _book(self, planned: Planned, result: Measurement | None) -> bool:
         try:
             if result is None:
-                self.ration.reserve(slot, self._day())
+                self.ration.reserve(planned, self._day())
             else:
-                self.ration.settle(slot, result)
+                self.ration.settle(planned, result)
         except OSError as error:
             self._around.miss(1, f"the budget cannot be written down: {error.strerror}")
             return False
@@ -165,13 +200,16 @@ class HeavyTests:
 
     async def _look(self, slot: Slot) -> Fields | None:
         """Ask budget and line; None: not now. What was seen becomes context."""
-        planned = self._config.tests[slot.test]
+        config = self._config
+        planned = config.tests[slot.test]
         why = self.ration.refusal(slot, self._day(), self._around.planned_today())
         if why:
             failure = Failure(FailureCode.BUDGET_SPENT, Operation.PREPARE, why)
             await self._around.record(planned, failure, {})
             return None
         rate = await self._rate_bps()
+        if config is not self._config:
+            return None
         if rate is None:
             return {}
         seen: dict[str, Json] = {"line_before_bps": rate, "put_off_count": slot.attempt}

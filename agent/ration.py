@@ -54,11 +54,18 @@ class Ration:
         self.ledger = (Ledger() if path is None else read_ledger(path)).release()
         self._counts = lru_cache(maxsize=64)(self._count)
 
+    def adopt(self, budget: Budget, tests: tuple[Planned, ...], timetable: Timetable) -> None:
+        """Go by another plan and budget; what was spent stays spent."""
+        self._budget, self._tests, self._timetable = budget, tests, timetable
+        self._counts = lru_cache(maxsize=64)(self._count)
+
     def cost_of(self, test: int, *, calibration: bool = False) -> Cost:
-        """What a run of a test will take."""
+        """What a run of a test of the plan will take."""
         planned = self._tests[test]
-        if calibration:
-            planned = calibrated(planned)
+        return self.cost_of_run(calibrated(planned) if calibration else planned)
+
+    def cost_of_run(self, planned: Planned) -> Cost:
+        """What a run takes, planned or not."""
         bound = bound_of(planned, self._budget.fastest_bps)
         return cost_of(self.ledger, cost_key(planned), bound)
 
@@ -94,16 +101,26 @@ class Ration:
         periods = self.periods(slot, day, today)
         return refusal(needed, periods, chance)
 
-    def reserve(self, slot: Slot, day: date) -> None:
-        """Set the worst case aside. Raises OSError when it cannot be written down."""
-        needed = self.cost_of(slot.test, calibration=slot.calibration)
-        self._keep(self.ledger.reserve(day, needed.worst_bytes))
+    def refusal_now(self, planned: Planned, day: date) -> str:
+        """Why a run beside the plan must not begin; empty when it fits what is left."""
+        worst_bytes = self.cost_of_run(planned).worst_bytes
+        for name, limit, spent in (
+            ("day", self._budget.day_bytes, self.ledger.spent_on(day)),
+            ("month", self._budget.month_bytes, self.ledger.spent_in_month(day)),
+        ):
+            if limit is not None and worst_bytes > limit - spent:
+                return (
+                    f"{name}: {limit - spent:,} of {limit:,} bytes left, "
+                    f"the test may take {worst_bytes:,}"
+                )
+        return ""
 
-    def settle(self, slot: Slot, result: Measurement) -> None:
+    def reserve(self, planned: Planned, day: date) -> None:
+        """Set the worst case aside. Raises OSError when it cannot be written down."""
+        self._keep(self.ledger.reserve(day, self.cost_of_run(planned).worst_bytes))
+
+    def settle(self, planned: Planned, result: Measurement) -> None:
         """Book what the test took. Raises OSError when it cannot be written down."""
-        planned = self._tests[slot.test]
-        if slot.calibration:
-            planned = calibrated(planned)
         held = self.ledger.reserved[1] if self.ledger.reserved else 0
         typical = result.outcome is Outcome.OK
         used = used_bytes(result, held)

@@ -29,7 +29,7 @@ def resolve_all(host: str, family: str, timeout_seconds: float, port: int = 0) -
     :class:`~agent.failure.MeasurementFailed` with DNS_FAILED (no such name, or no answer within
     ``timeout_seconds``) or ADDRESS_UNAVAILABLE (an address of the other family).
     """
-    answers: queue.Queue[list[Address] | socket.gaierror] = queue.Queue()
+    answers: queue.Queue[list[Address] | socket.gaierror | MeasurementFailed] = queue.Queue()
     # A daemon thread: a resolver that hangs must neither hold up the probe nor the exit.
     threading.Thread(
         target=_ask, args=(host, port, FAMILIES[family], answers), name="resolve", daemon=True
@@ -42,6 +42,8 @@ def resolve_all(host: str, family: str, timeout_seconds: float, port: int = 0) -
             Operation.RESOLVE,
             f"no answer from the resolver for {host} within {timeout_seconds:g} s",
         ) from None
+    if isinstance(answer, MeasurementFailed):
+        raise answer
     if isinstance(answer, socket.gaierror):
         raise _named(host, family, answer) from answer
     if not answer:
@@ -55,11 +57,11 @@ def _ask(
     host: str,
     port: int,
     family: socket.AddressFamily,
-    answers: "queue.Queue[list[Address] | socket.gaierror]",
+    answers: "queue.Queue[list[Address] | socket.gaierror | MeasurementFailed]",
 ) -> None:
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)
-    except socket.gaierror as error:
+    except (socket.gaierror, MeasurementFailed) as error:  # the latter from agent.guard
         answers.put(error)
         return
     except UnicodeError:  # the idna codec refuses a label that the resolver never sees

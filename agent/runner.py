@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -33,10 +33,12 @@ from agent.ration import BUDGET_FILE, Ration
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
-from agent.supervise import CHILD_COMMAND, supervise
-from wire.failure import Failure, Outcome
+from agent.steering import Steering
+from agent.supervise import CHILD_COMMAND, AnyOf, supervise
+from wire.failure import Failure, FailureCode, Operation, Outcome
+from wire.heartbeat import Reply
 from wire.measurement import NOTHING, Fields, Json, Measurement
-from wire.planning.schedule import Slot, due, plan, seconds_to_next
+from wire.planning.schedule import Slot, blackout_at, due, plan, seconds_to_next
 
 log: Final = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ TICK_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 8.0
 """Everything must have ended this long after a signal."""
 LIGHT_AT_ONCE: Final = 3
+COMMAND_ID: Final = "command_id"
+"""In the context of a result: the command of the centre that asked for it."""
 HOLD_SECONDS: Final = 90.0
 """Light tests wait at most this long for a heavy one to end."""
 
@@ -65,6 +69,8 @@ class Parts:
     appliance: Appliance | None = None
     counters: Counters | None = None
     """Of the WAN interface; None: no test is put off for a busy line."""
+    steering: Steering | None = None
+    """What the collector asks; None: only ``config`` counts."""
     heart: Heart | None = None
     """None: the collector hears of this appliance by its results alone."""
 
@@ -80,15 +86,20 @@ class Runner:
         self._missed = 0
         self._planned_for: date | None = None
         self._planned: tuple[Slot, ...] = ()
+        self._config = parts.config if parts.steering is None else parts.steering.config
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._beside: set[asyncio.Task[None]] = set()
+        """Measurements under way that are not of the plan in force."""
+        self._cuts: set[threading.Event] = set()
+        """One for each heavy test under way: set, it ends the test."""
         self._bug: BaseException | None = None
         self._light = asyncio.Semaphore(LIGHT_AT_ONCE)
         self.heavy = HeavyTests(
-            parts.config,
+            self._config,
             Ration(
-                parts.config.budget,
-                parts.config.tests,
-                parts.config.timetable,
+                self._config.budget,
+                self._config.tests,
+                self._config.timetable,
                 parts.identity.agent_id,
                 parts.state_dir / BUDGET_FILE,
             ),
@@ -100,7 +111,7 @@ class Runner:
     @property
     def running_count(self) -> int:
         """Measurements under way."""
-        return len(self._running)
+        return len(self._running) + len(self._beside)
 
     def stop(self) -> None:
         """Ask for a clean end: the measurement under way is cancelled, results are kept."""
@@ -119,6 +130,8 @@ class Runner:
         if parts.watch is not None:
             tasks.append(asyncio.create_task(parts.watch.run(self._stop)))
         if parts.heart is not None:
+            if parts.steering is not None:
+                parts.heart.listeners.append(self._hear)
             tasks.append(asyncio.create_task(parts.heart.run(self._stop)))
         tasks.append(asyncio.create_task(self._know_appliance(then_wait=True)))
         self.write_status()
@@ -126,8 +139,9 @@ class Runner:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
-            await asyncio.wait((tasks[1], *self._running.values()), timeout=STOP_SECONDS)
-            for task in (*tasks, *self._running.values()):
+            measuring = (*self._running.values(), *self._beside)
+            await asyncio.wait((tasks[1], *measuring), timeout=STOP_SECONDS)
+            for task in (*tasks, *measuring):
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             self.write_status()
@@ -144,11 +158,11 @@ class Runner:
         if self._parts.watch is not None:
             await self._parts.watch.check()
         await self._know_appliance(then_wait=False)
-        for number, planned in enumerate(self._parts.config.tests):
+        for planned in self._config.tests:
             if self._stop.is_set():
                 return "stopped"
             if planned.heavy:
-                result = await self.heavy.run_now(Slot(self.now(), number))
+                result = await self.heavy.run_now(planned)
             else:
                 result = await self.measure(planned, NOTHING)
             if result is None:
@@ -164,6 +178,8 @@ class Runner:
         state = snapshot(
             parts.identity, parts.spool, parts.pusher.delivery, parts.clock.now(), self._missed
         )
+        if parts.steering is not None:
+            state = {**state, "policy": dict(parts.steering.status(self.now()))}
         with contextlib.suppress(OSError):  # a full disk; the results matter more
             write_json(parts.state_dir / STATUS_FILE, state, durable=False)
 
@@ -190,8 +206,8 @@ class Runner:
 
     def planned_today(self) -> tuple[Slot, ...]:
         """The slots of the local day."""
-        today = self.now().astimezone(self._parts.config.zone).date()
-        zone = self._parts.config.zone
+        zone = self._config.zone
+        today = self.now().astimezone(zone).date()
         return tuple(slot for slot in self._plan() if slot.at.astimezone(zone).date() == today)
 
     async def measure(self, planned: Planned, context: Fields) -> Measurement | None:
@@ -199,9 +215,21 @@ class Runner:
         parts = self._parts
         beside, begun_count = self.heavy.running, self.heavy.begun_count
         before = cpu_times()
-        result = await asyncio.to_thread(
-            supervise, planned, parts.clock, parts.random, self._cancelled, parts.command
-        )
+        guarded = self._config.central or COMMAND_ID in context
+        cut = threading.Event()
+        with self._cutting(cut if planned.heavy else None):
+            result = await asyncio.to_thread(
+                supervise,
+                planned,
+                parts.clock,
+                parts.random,
+                AnyOf(self._cancelled, cut),
+                parts.command,
+                self._config.allow if guarded else None,
+            )
+        if cut.is_set() and result.failure is not None:
+            why = self.why_suppressed() or "suppressed"
+            result = replace(result, failure=Failure(FailureCode.SUPPRESSED, Operation.RUN, why))
         whole: dict[str, Json] = {**context}
         if (busy_ratio := utilisation_ratio(before, cpu_times())) is not None:
             whole["cpu_utilisation_ratio"] = busy_ratio
@@ -221,6 +249,73 @@ class Runner:
         appliance = self._parts.appliance
         return NOTHING if appliance is None else await asyncio.to_thread(appliance.context, target)
 
+    def why_suppressed(self) -> str | None:
+        """Why nothing is to be measured now."""
+        steering = self._parts.steering
+        found = None if steering is None else steering.suppressed(self.now())
+        return None if found is None else f"suppressed until {found.until:%FT%TZ}: {found.reason}"
+
+    def why_not_now(self, planned: Planned) -> Failure | None:
+        """Why a test beside the plan must not begin now: suppression, blackout, clock."""
+        if (why := self.why_suppressed()) is None and planned.heavy and not self.clock_is_usable():
+            why = "the time of day is not known: it could be an exam"
+        if why is None:
+            length_seconds = planned.task().length_seconds
+            dark = blackout_at(self._config.timetable, self.now(), length_seconds)
+            why = None if dark is None else f"blackout: {dark.reason or 'no reason given'}"
+        return None if why is None else Failure(FailureCode.SUPPRESSED, Operation.PREPARE, why)
+
+    # --- what the centre asks ---------------------------------------------------------------
+
+    def adopt(self, config: Config) -> None:
+        """Go by another configuration from now on: nothing is caught up, what was spent stays."""
+        self._config = config
+        self._planned_for = None
+        self._beside |= set(self._running.values())
+        self._running.clear()
+        self.heavy.adopt(config)
+        self._done.clear()
+        self._skip_past()
+
+    def end_heavy(self, reason: str) -> None:
+        """End the heavy test under way."""
+        if self._cuts:
+            log.info("the heavy test under way is ended: %s", reason)
+        for cut in self._cuts:
+            cut.set()
+
+    def measure_soon(self, planned: Planned, command_id: str) -> None:
+        """Measure once, beside the plan."""
+        task = asyncio.create_task(self._run_command(planned, {COMMAND_ID: command_id}))
+        self._beside.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _hear(self, reply: Reply) -> None:
+        assert self._parts.steering is not None
+        self._parts.steering.hear(reply, self)
+        self.write_status()
+
+    async def _run_command(self, planned: Planned, context: Fields) -> None:
+        if planned.heavy:
+            await self.heavy.run_command(planned, context)
+        elif (failure := self.why_not_now(planned)) is not None:
+            await self.record(planned, failure, context)
+        else:
+            async with self._light:
+                await self.measure(planned, context)
+        self._parts.pusher.soon()
+
+    @contextlib.contextmanager
+    def _cutting(self, cut: threading.Event | None) -> Iterator[None]:
+        if cut is None:
+            yield
+            return
+        self._cuts.add(cut)
+        try:
+            yield
+        finally:
+            self._cuts.discard(cut)
+
     # --- inside -----------------------------------------------------------------------------
 
     async def _keep(self, result: Measurement, context: Fields) -> Measurement | None:
@@ -238,7 +333,7 @@ class Runner:
     async def _know_appliance(self, *, then_wait: bool) -> None:
         """Measure the ceiling, alone on the machine, where heavy tests will need it."""
         appliance = self._parts.appliance
-        if appliance is not None and any(test.heavy for test in self._parts.config.tests):
+        if appliance is not None and any(test.heavy for test in self._config.tests):
             async with self.heavy.alone():
                 await asyncio.to_thread(appliance.prepare, self._cancelled)
         if then_wait:  # as the other tasks, it ends with the runner
@@ -262,24 +357,31 @@ class Runner:
         if slot.test in self._running:
             self.miss(1, "the run before still goes on")
             return
+        if (why := self.why_suppressed()) is not None:
+            self.miss(1, why)
+            return
         task = asyncio.create_task(self._run_slot(slot))
         self._running[slot.test] = task
-        task.add_done_callback(lambda ended: self._ended(slot.test, ended))
+        task.add_done_callback(self._ended)
 
-    def _ended(self, test: int, task: "asyncio.Task[None]") -> None:
-        self._running.pop(test, None)
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._beside.discard(task)
+        self._running = {test: each for test, each in self._running.items() if each is not task}
         if not task.cancelled() and task.exception() is not None:
             self._bug = task.exception()
             self.stop()
 
     async def _run_slot(self, slot: Slot) -> None:
-        planned = self._parts.config.tests[slot.test]
+        planned = self._config.tests[slot.test]
         if planned.heavy:
             await self.heavy.run_slot(slot)
             return
+        config = self._config
         async with self._light:
             await self.heavy.wait_for_end(HOLD_SECONDS)
-            if not self._stop.is_set():
+            if config is not self._config or self.why_suppressed() is not None:
+                self.miss(1, "another policy or suppression came meanwhile")
+            elif not self._stop.is_set():
                 await self.measure(planned, NOTHING)
 
     def _skip_past(self) -> None:
@@ -294,7 +396,7 @@ class Runner:
 
     def _plan(self) -> tuple[Slot, ...]:
         """Slots of yesterday (those of just before midnight) and today, by the local calendar."""
-        config = self._parts.config
+        config = self._config
         today = self.now().astimezone(config.zone).date()
         if self._planned_for != today:
             days = [today - timedelta(days=1), today] if today.toordinal() > 1 else [today]

@@ -16,8 +16,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
+from agent.allowed import Allowed
 from agent.clock import Clock
 from agent.config import Planned
 from agent.failure import MeasurementFailed, translate
@@ -37,6 +38,25 @@ CHUNK_BYTES: Final = 65_536
 BITES: Final = 16
 
 
+class AnyOf:
+    """Set where one of several events is."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        self._events = events
+
+    def is_set(self) -> bool:
+        """One of them is set."""
+        return any(event.is_set() for event in self._events)
+
+
+class Cancelled(Protocol):
+    """Says whether a measurement is to be ended: a :class:`threading.Event`, or several."""
+
+    def is_set(self) -> bool:
+        """It is to be ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What a child said until it ended or was ended."""
@@ -50,12 +70,16 @@ def supervise(
     planned: Planned,
     clock: Clock,
     random: Random,
-    cancelled: threading.Event,
+    cancelled: Cancelled,
     command: Sequence[str] = CHILD_COMMAND,
+    allowed: Allowed | None = None,
 ) -> Measurement:
-    """Measure once in a child process; never raises for what the child does. Blocks."""
+    """Measure once in a child process; never raises for what the child does. Blocks.
+
+    With ``allowed`` the child speaks to nothing that this appliance does not allow.
+    """
     started_at, started = clock.now(), clock.monotonic_seconds()
-    failure, result = _measure(planned, clock, cancelled, command)
+    failure, result = _measure(planned, clock, cancelled, command, allowed)
     if result is not None:
         return result
     failed = failure or Failure(FailureCode.PROBE_CRASHED, Operation.RUN, "no result")
@@ -74,10 +98,15 @@ def supervise(
 
 
 def _measure(
-    planned: Planned, clock: Clock, cancelled: threading.Event, command: Sequence[str]
+    planned: Planned,
+    clock: Clock,
+    cancelled: Cancelled,
+    command: Sequence[str],
+    allowed: Allowed | None,
 ) -> tuple[Failure | None, Measurement | None]:
     message = json.dumps(
         {
+            "guard": None if allowed is None else {"targets": allowed.entries()},
             "probe": planned.probe,
             "target": planned.target,
             "segment": planned.segment,
@@ -110,7 +139,7 @@ def _listen(
     process: "subprocess.Popen[bytes]",
     limit_seconds: float,
     clock: Clock,
-    cancelled: threading.Event,
+    cancelled: Cancelled,
 ) -> _Said:
     """Read until the child has ended, said too much, or run out of time."""
     output, errors = bytearray(), bytearray()

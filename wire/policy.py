@@ -135,6 +135,18 @@ def read_layer(document: Mapping[str, Any]) -> Policy:
     return policy
 
 
+def read_command(details: Mapping[str, Any]) -> Planned:
+    """Read one test that is to be run once, now. Raises :class:`PolicyRefused`."""
+    reader = Reader()
+    known = [key for key in reading.TEST_KEYS if key not in ("calibrate", "when_busy")]
+    table = Table(reader, "", details, known)
+    planned = reading.read_test(table, lambda _seconds: ())
+    _refuse_local(table, planned)
+    if reader.mistakes:
+        raise PolicyRefused(reader.mistakes)
+    return planned
+
+
 def _check_strings(document: Mapping[str, Any]) -> None:
     for name, value in document.items():
         check_json(name if name.isprintable() else "policy", value, 2)

@@ -34,6 +34,7 @@ from agent.state import (
     state_directory,
 )
 from agent.status import earlier_delivery
+from agent.steering import Steering
 from agent.supervise import CHILD_COMMAND
 from agent.surroundings import Surroundings, load_key
 from agent.vitals import Vitals
@@ -133,6 +134,8 @@ async def _run(
                 surroundings=Surroundings(_key_of_place(directory)),
                 watch=watch,
             )
+            steering = Steering(config, directory)
+            vitals.policy = steering.report
             heart = Heart(vitals, who.active, client, clock, chance)
             runner = Runner(
                 Parts(
@@ -147,6 +150,7 @@ async def _run(
                     watch=watch,
                     appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
                     counters=_counters(config.line, clock),
+                    steering=steering,
                     heart=heart,
                 )
             )
@@ -156,7 +160,7 @@ async def _run(
                 loop.add_signal_handler(number, runner.stop)
             if once:
                 return _ended(await runner.once(_show), spool)
-            log.info("agent %s runs with %d tests", who.agent_id, len(config.tests))
+            log.info("agent %s runs with %d tests", who.agent_id, len(steering.config.tests))
             await runner.run()
             log.info("stopped; %d results wait", spool.counts().waiting_count)
             return 0

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
+from agent import guard
 from agent.clock import Clock, SystemClock
 from agent.engines.ookla_ledger import Kind, Ledger, first_fault
 from agent.engines.ookla_watch import Sockets, install, note_acked
@@ -62,6 +63,7 @@ def main() -> int:
     given = json.loads(sys.stdin.buffer.readline())
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the library prints is not our result
+    guard.inherit()
     threading.Thread(target=_end_with_parent, args=(0,), daemon=True).start()
     run = _Run(given, importlib.import_module("speedtest"), SystemClock(), out)
     install(run.library, run.ledger, run.sockets)

@@ -24,6 +24,7 @@ import sys
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
+from agent import guard
 from agent.clock import Clock, SystemClock
 from agent.kernel_time import SO_TIMESTAMPNS_NEW, arrival
 from agent.path.bpf import INSTRUCTION, program
@@ -41,6 +42,7 @@ def main() -> int:
     """Serve one trace."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not be taken for an event
+    guard.inherit()
     asked = json.loads(sys.stdin.buffer.readline())
     try:
         from agent.path import packets  # noqa: PLC0415 - scapy may be missing: it is said so

@@ -88,8 +88,8 @@ def simulate(
             planned = calibrated(TESTS[slot.test]) if slot.calibration else TESTS[slot.test]
             rate = line_bps * chance.uniform(0.85, 1.0)
             took = bound_of(planned, rate)
-            ration.reserve(slot, day)
-            ration.settle(slot, result(int(took / 1.06)))
+            ration.reserve(planned, day)
+            ration.settle(planned, result(int(took / 1.06)))
             used[day] += took
             runs[slot.test, slot.window] += 1
     return used, runs, answers
@@ -183,11 +183,11 @@ def test_a_crash_during_a_test_is_paid_for(tmp_path: Path) -> None:
     day = date(2026, 6, 1)
     slot = plan(day, TABLE, "a").slots[0]
     first = Ration(Budget(day_bytes=10**10), TESTS, TABLE, "a", path)
-    first.reserve(slot, day)
+    first.reserve(TESTS[slot.test], day)
     second = Ration(Budget(day_bytes=10**10), TESTS, TABLE, "a", path)
     assert second.ledger.spent_on(day) == first.cost_of(0).worst_bytes
-    second.reserve(slot, day)
-    second.settle(slot, result(100))
+    second.reserve(TESTS[slot.test], day)
+    second.settle(TESTS[slot.test], result(100))
     third = Ration(Budget(day_bytes=10**10), TESTS, TABLE, "a", path)
     assert third.ledger.spent_on(day) == second.ledger.spent_on(day)
     assert third.ledger == second.ledger

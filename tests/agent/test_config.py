@@ -37,13 +37,30 @@ def changed(old: str, new: str) -> str:
 
 
 BAD = [
-    ("", "tests: found nothing, allowed is at least one [[tests]]"),
+    (
+        "",
+        (
+            "tests: found nothing, allowed is at least one [[tests]], or [policy] source = "
+            '"central" to wait for those of the centre'
+        ),
+    ),
+    (
+        '[policy]\nsource = "centre"' + GOOD,
+        "policy.source: found centre, allowed is one of central local",
+    ),
+    (
+        '[allow]\ntargets = ["192.0.2.0/33"]' + GOOD,
+        (
+            "allow.targets: found ['192.0.2.0/33'], allowed is a list of names (centre.example, "
+            "*.example), addresses and ranges (192.0.2.0/24)"
+        ),
+    ),
     ("x = [", "not TOML: Invalid value (at end of document)"),
     (
         "spol = {}" + GOOD,
         (
-            "spol: found an unknown key, allowed is one of blackouts budget clock closed line push "
-            "spool state_dir tests zone; did you mean spool?"
+            "spol: found an unknown key, allowed is one of allow blackouts budget clock closed "
+            "line policy push spool state_dir tests zone; did you mean spool?"
         ),
     ),
     ("state_dir = 7" + GOOD, "state_dir: found 7, allowed is text that is not empty"),

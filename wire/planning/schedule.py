@@ -35,6 +35,7 @@ __all__ = [
     "Task",
     "Timetable",
     "Window",
+    "blackout_at",
     "due",
     "plan",
     "retry",
@@ -162,6 +163,20 @@ def retry(
     if after is None:
         return None
     return replace(slot, at=now + timedelta(seconds=after), attempt=slot.attempt + 1)
+
+
+def blackout_at(
+    timetable: Timetable, now: datetime, length_seconds: float = 0.0
+) -> Blackout | None:
+    """The blackout that a test of this length, begun now, would be in or run into."""
+    for moment in (now, now + timedelta(seconds=length_seconds)):
+        local = moment.astimezone(timetable.zone)
+        midnight = _moment(local.date(), 0.0, timetable.zone)
+        start = (now - midnight).total_seconds()
+        for each in timetable.blackouts_on(local.date()):
+            if start < each.to_seconds and start + length_seconds > each.from_seconds:
+                return each
+    return None
 
 
 class _Placing:
