@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "operator": "accounts of those who sign in to the pages",
     "audit": "who changed what, and whether that log is still what was written",
     "slot": "keys of slot tokens, responders and what they take at once",
+    "backup": "copy the database while it serves",
+    "restore": "put a copy back; agents send again what it lacks",
     "migrate": "bring the database to this release's schema",
 }
 

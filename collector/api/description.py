@@ -89,6 +89,7 @@ _ACKNOWLEDGEMENT = {
     "type": "object",
     "required": ["committed", "quarantined"],
     "properties": {
+        "store_id": {"type": "string", "format": "uuid"},
         "committed": {"type": "array", "items": {"type": "string", "format": "uuid"}},
         "quarantined": {
             "type": "array",

@@ -67,9 +67,17 @@ class Ingest:
     """The route: ``take`` is its endpoint."""
 
     def __init__(
-        self, store: Store, clock: Clock, metrics: Metrics, *, insecure_lab: bool = False
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        insecure_lab: bool = False,
+        store_id: str | None = None,
     ) -> None:
+        """``store_id``: name of the database, for every acknowledgement."""
         self._store = store
+        self._store_id = store_id
         self._clock = clock
         self._metrics = metrics
         self._insecure_lab = insecure_lab
@@ -111,7 +119,8 @@ class Ingest:
         await self._keep(Batch(agent.agent_id, self._clock.now(), found.rows, found.quarantine))
         self._metrics.committed.inc(len(found.rows))
         self._metrics.quarantined.inc(len(found.quarantine))
-        return Response(encode_acknowledgement(_acknowledge(found)), media_type="application/json")
+        reply = encode_acknowledgement(_acknowledge(found, self._store_id))
+        return Response(reply, media_type="application/json")
 
     def _sender(self, request: Request) -> Agent:
         try:
@@ -158,11 +167,12 @@ def _own_record(raw: bytes, agent: Agent) -> NewRow:
     return row
 
 
-def _acknowledge(found: Sorted) -> Acknowledgement:
+def _acknowledge(found: Sorted, store_id: str | None) -> Acknowledgement:
     committed = dict.fromkeys(row.result_id for row in found.rows)
     return Acknowledgement(
         tuple(committed),
         tuple(Quarantined(row.result_id, row.reason) for row in found.quarantine),
+        store_id,
     )
 
 
