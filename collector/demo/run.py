@@ -116,11 +116,11 @@ def _set_up(demo: Demo, folder: Path, children: Children, clock: Clock, say: Say
     serving = children.start(
         "collector",
         "collector.cli",
-        ["serve", "--listen", address, "--database", _database(folder)],
+        ["serve", "--listen", address, "--database", _database(folder), "--public-pages"],
     )
     url = serving.wait_for(r"listening on (\S+)", clock, READY_SECONDS)
     httpx.get(f"{url}/healthz", trust_env=False).raise_for_status()
-    say(f"  collector serves {url}/")
+    say(f"  collector serves {url}/ (public pages: to be read without signing in, not changed)")
     return url
 
 
