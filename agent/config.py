@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from agent import config_checks as local
 from agent.allowed import Allowed
 from agent.push import PushSettings
+from agent.slot import WhenUnreachable
 from agent.spool import DEFAULT_CAP_BYTES, MIN_CAP_BYTES
 from wire import checks, reading
 from wire.messages import MAX_BATCH_RECORDS
@@ -64,6 +65,8 @@ class Config:
     blackouts: tuple[Blackout, ...] = ()
     allow: Allowed = field(default_factory=Allowed)
     """Where the centre may point tests."""
+    slots: WhenUnreachable = "defer"
+    """What becomes of a test that wants a slot when the collector cannot be asked."""
     policy_source: Literal["central", "local"] = "central"
     """``local``: policies of the centre are not followed."""
     central: bool = False
@@ -116,6 +119,7 @@ _TOP_KEYS: Final = (
     "clock",
     "policy",
     "allow",
+    "slots",
     "closed",
     "blackouts",
     "tests",
@@ -140,6 +144,7 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
         line=_line(top.table("line", ("wan_interface", "busy_above_bps", "busy_retries"))),
         allow=top.table("allow", ("targets",)).take("targets", Allowed(), local.allowed),
         policy_source=source or "central",
+        slots=_slots(top.table("slots", ("when_unreachable",))),
         ntp_server=clock.take("ntp_server", None, local.ntp_server),
         closed=tuple(reading.read_closed(one) for one in top.tables("closed", reading.CLOSED_KEYS)),
         blackouts=tuple(
@@ -154,6 +159,11 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
     if reader.mistakes:
         raise ConfigRefused("\n".join(f"{name}: {mistake}" for mistake in reader.mistakes))
     return config
+
+
+def _slots(table: Table) -> WhenUnreachable:
+    chosen = table.take("when_unreachable", "defer", checks.one_of("defer", "measure"))
+    return "measure" if chosen == "measure" else "defer"
 
 
 def _push(table: Table) -> PushSettings:

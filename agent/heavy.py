@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final, Protocol
 
@@ -17,12 +18,16 @@ from agent.config import Config, Planned
 from agent.context import Counters
 from agent.failure import MeasurementFailed
 from agent.ration import Ration
+from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk, wants_slot
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Fields, Json, Measurement
 from wire.planning.planned import calibrated
-from wire.planning.schedule import GRACE_SECONDS, Slot, retry
+from wire.planning.schedule import GRACE_SECONDS, Slot, blackout_at, retry
 
 log: Final = logging.getLogger(__name__)
+
+PATIENCE_SECONDS: Final = 120.0
+"""How long a test that somebody asked for waits for a slot."""
 
 
 class Around(Protocol):
@@ -56,7 +61,9 @@ class Around(Protocol):
         """The slots of the local day."""
         ...
 
-    async def measure(self, planned: Planned, context: Fields) -> Measurement | None:
+    async def measure(
+        self, planned: Planned, context: Fields, token: str | None = None
+    ) -> Measurement | None:
         """Measure in a child and keep the result."""
         ...
 
@@ -90,6 +97,8 @@ class HeavyTests:
         self._ended.set()
         self.retries: list[Slot] = []
         """Slots that were put off, at their new moment."""
+        self.slots: SlotDesk | None = None
+        """Whom to ask before the line is loaded; None: nobody."""
         self.begun_count = 0
         self._generation = 0
         """Counts the plans that were gone by."""
@@ -141,17 +150,28 @@ class HeavyTests:
                 self._around.miss(1, "the time of day is not known: no heavy test")
                 return
             context = await self._look(slot)
+            if context is None or generation != self._generation:
+                return
+            planned = self._config.tests[slot.test]
+            if slot.calibration:
+                planned, context = calibrated(planned), {**context, "calibration": True}
+            leave = await self._leave(planned)
             changed = generation != self._generation or self._around.why_suppressed() is not None
-            if context is not None and not changed and not self._around.stopping():
-                planned = self._config.tests[slot.test]
-                if slot.calibration:
-                    planned, context = calibrated(planned), {**context, "calibration": True}
-                await self._run(planned, context)
+            if changed or self._around.stopping():
+                await self._give_back(leave)
+            elif isinstance(leave, NotNow):
+                await self._put_off(slot, planned, leave, context)
+            else:
+                await self._run(planned, context, leave)
 
     async def run_now(self, planned: Planned) -> Measurement | None:
-        """Run without asking; what it takes is booked."""
+        """Run for a person who waits; what it takes is booked.
+
+        Where no slot is to be had in time, the responder's refusal is the result.
+        """
         async with self._lock:
-            return await self._run(planned, {})
+            leave = await self._leave(planned, PATIENCE_SECONDS)
+            return await self._run(planned, {}, Leave() if isinstance(leave, NotNow) else leave)
 
     async def run_command(self, planned: Planned, context: Fields) -> None:
         """Run beside the plan because the centre asks, or record why not."""
@@ -161,8 +181,22 @@ class HeavyTests:
                 failure = Failure(FailureCode.BUDGET_SPENT, Operation.PREPARE, why)
             if failure is not None:
                 await self._around.record(planned, failure, context)
-            elif not self._around.stopping():
-                await self._run(planned, context)
+                return
+            leave = await self._leave(planned, PATIENCE_SECONDS)
+            failure = self._around.why_not_now(planned)
+            if failure is not None or self._around.stopping():
+                await self._give_back(leave)
+            if isinstance(leave, NotNow):
+                failure = failure or leave.failure()
+            if failure is not None:
+                await self._around.record(planned, failure, context)
+            elif isinstance(leave, Leave) and not self._around.stopping():
+                await self._run(planned, context, leave)
+
+    async def run_with(self, planned: Planned, context: Fields, leave: Leave) -> Measurement | None:
+        """Run under a slot that was granted already."""
+        async with self._lock:
+            return await self._run(planned, context, leave)
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -173,16 +207,48 @@ class HeavyTests:
         finally:
             self._ended.set()
 
-    async def _run(self, planned: Planned, context: Fields) -> Measurement | None:
+    async def _run(self, planned: Planned, context: Fields, leave: Leave) -> Measurement | None:
         with self._under_way():
-            if not self._book(planned, None):
-                return None
-            whole: dict[str, Json] = {**context}
-            whole |= await self._around.appliance_context(planned.target)
-            result = await self._around.measure(planned, whole)
+            try:
+                if not self._book(planned, None):
+                    return None
+                whole: dict[str, Json] = {**context}
+                whole |= await self._around.appliance_context(planned.target)
+                result = await self._around.measure(planned, whole, leave.token)
+            finally:
+                await self._give_back(leave)
             if result is not None:
                 self._book(planned, result)
             return result
+
+    async def _leave(self, planned: Planned, patience_seconds: float = 0.0) -> Leave | NotNow:
+        """Ask for a slot, and again when told to, as long as the patience lasts."""
+        if self.slots is None or not wants_slot(planned):
+            return Leave()
+        while True:
+            found = await self.slots.ask(planned, self._config.budget.fastest_bps)
+            if isinstance(found, Leave) or found.wait_seconds is None:
+                return found
+            patience_seconds -= found.wait_seconds
+            if patience_seconds < 0 or self._around.stopping():
+                return found
+            await asyncio.sleep(found.wait_seconds)
+
+    async def _give_back(self, leave: Leave | NotNow) -> None:
+        if self.slots is not None and isinstance(leave, Leave):
+            await self.slots.release(leave)
+
+    async def _put_off(self, slot: Slot, planned: Planned, why: NotNow, context: Fields) -> None:
+        """Come back when told to, inside the window; else record that it was not run."""
+        if why.wait_seconds is not None and slot.attempt < MAX_PUT_OFFS and slot.until is not None:
+            at = self._around.now() + timedelta(seconds=why.wait_seconds)
+            length_seconds = planned.task().length_seconds
+            dark = blackout_at(self._config.timetable, at, length_seconds)
+            if at < slot.until and dark is None:
+                self.retries.append(replace(slot, at=at, attempt=slot.attempt + 1))
+                return
+        count: dict[str, Json] = {"put_off_count": slot.attempt}
+        await self._around.record(planned, why.failure(), {**context, **count})
 
     def _book(self, planned: Planned, result: Measurement | None) -> bool:
         try:

@@ -30,6 +30,7 @@ from agent.measure import not_tried
 from agent.probes import Request
 from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
+from agent.slot import Leave, SlotDesk, wants_slot
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
@@ -71,6 +72,8 @@ class Parts:
     """Of the WAN interface; None: no test is put off for a busy line."""
     steering: Steering | None = None
     """What the collector asks; None: only ``config`` counts."""
+    slots: SlotDesk | None = None
+    """Whom to ask before the line is loaded; None: nobody."""
     heart: Heart | None = None
     """None: the collector hears of this appliance by its results alone."""
 
@@ -107,6 +110,7 @@ class Runner:
             parts.counters,
             parts.random,
         )
+        self.heavy.slots = parts.slots
 
     @property
     def running_count(self) -> int:
@@ -164,7 +168,7 @@ class Runner:
             if planned.heavy:
                 result = await self.heavy.run_now(planned)
             else:
-                result = await self.measure(planned, NOTHING)
+                result = await self._measure_light(planned, NOTHING)
             if result is None:
                 return f"a result could not be kept: {self._parts.spool.trouble or 'no room'}"
             show(result)
@@ -210,7 +214,9 @@ class Runner:
         today = self.now().astimezone(zone).date()
         return tuple(slot for slot in self._plan() if slot.at.astimezone(zone).date() == today)
 
-    async def measure(self, planned: Planned, context: Fields) -> Measurement | None:
+    async def measure(
+        self, planned: Planned, context: Fields, token: str | None = None
+    ) -> Measurement | None:
         """Measure in a child and keep the result; ``context`` is added to it."""
         parts = self._parts
         beside, begun_count = self.heavy.running, self.heavy.begun_count
@@ -226,6 +232,7 @@ class Runner:
                 AnyOf(self._cancelled, cut),
                 parts.command,
                 self._config.allow if guarded else None,
+                token,
             )
         if cut.is_set() and result.failure is not None:
             why = self.why_suppressed() or "suppressed"
@@ -302,8 +309,23 @@ class Runner:
             await self.record(planned, failure, context)
         else:
             async with self._light:
-                await self.measure(planned, context)
+                await self._measure_light(planned, context)
         self._parts.pusher.soon()
+
+    async def _measure_light(self, planned: Planned, context: Fields) -> Measurement | None:
+        """Measure; a test towards a responder of ours shows a token where one was granted.
+
+        It takes nothing from anybody, so without an answer it runs all the same.
+        """
+        slots = self._parts.slots
+        if slots is None or not wants_slot(planned):
+            return await self.measure(planned, context)
+        found = await slots.ask(planned, self._config.budget.fastest_bps)
+        leave = found if isinstance(found, Leave) else Leave()
+        try:
+            return await self.measure(planned, context, leave.token)
+        finally:
+            await slots.release(leave)
 
     @contextlib.contextmanager
     def _cutting(self, cut: threading.Event | None) -> Iterator[None]:
@@ -382,7 +404,7 @@ class Runner:
             if config is not self._config or self.why_suppressed() is not None:
                 self.miss(1, "another policy or suppression came meanwhile")
             elif not self._stop.is_set():
-                await self.measure(planned, NOTHING)
+                await self._measure_light(planned, NOTHING)
 
     def _skip_past(self) -> None:
         """At the start nothing is caught up: what was due before has passed."""

@@ -73,13 +73,15 @@ def supervise(
     cancelled: Cancelled,
     command: Sequence[str] = CHILD_COMMAND,
     allowed: Allowed | None = None,
+    token: str | None = None,
 ) -> Measurement:
     """Measure once in a child process; never raises for what the child does. Blocks.
 
-    With ``allowed`` the child speaks to nothing that this appliance does not allow.
+    With ``allowed`` the child speaks to nothing that this appliance does not allow. ``token``:
+    a slot token; it goes to the child through its standard input only.
     """
     started_at, started = clock.now(), clock.monotonic_seconds()
-    failure, result = _measure(planned, clock, cancelled, command, allowed)
+    failure, result = _measure(planned, clock, cancelled, command, allowed, token)
     if result is not None:
         return result
     failed = failure or Failure(FailureCode.PROBE_CRASHED, Operation.RUN, "no result")
@@ -103,10 +105,12 @@ def _measure(
     cancelled: Cancelled,
     command: Sequence[str],
     allowed: Allowed | None,
+    token: str | None,
 ) -> tuple[Failure | None, Measurement | None]:
     message = json.dumps(
         {
             "guard": None if allowed is None else {"targets": allowed.entries()},
+            "token": token,
             "probe": planned.probe,
             "target": planned.target,
             "segment": planned.segment,

@@ -63,6 +63,8 @@ class FailureCode(StrEnum):
     LINE_BUSY = "line_busy"
     SUPPRESSED = "suppressed"
     BUDGET_SPENT = "budget_spent"
+    NO_SLOT = "no_slot"
+    """The collector gave no leave to load the shared line, or was not reached to ask."""
 
 
 class Operation(StrEnum):

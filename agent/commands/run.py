@@ -24,6 +24,7 @@ from agent.heartbeat import Heart
 from agent.identity import Identity, TransportRefused
 from agent.push import Pusher, new_client
 from agent.runner import Parts, Runner
+from agent.slot import SlotDesk
 from agent.spool import Spool
 from agent.state import (
     SPOOL_FILE,
@@ -151,6 +152,7 @@ async def _run(
                     appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
                     counters=_counters(config.line, clock),
                     steering=steering,
+                    slots=SlotDesk(who.active, client, chance, config.slots),
                     heart=heart,
                 )
             )

@@ -29,7 +29,7 @@ MIN_QUIET_DAYS: Final = 5
 CEILING_FACTOR: Final = 1.2
 """An appliance must itself be able to carry this multiple of the required speed (of its upper
 value, where it is an interval)."""
-NOT_TRIED: Final = frozenset({"line_busy", "suppressed", "budget_spent"})
+NOT_TRIED: Final = frozenset({"line_busy", "suppressed", "budget_spent", "no_slot"})
 """Failure codes of tests that were put off: neither results nor failures."""
 
 
