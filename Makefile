@@ -45,6 +45,7 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 	.venv/bin/python scripts/lab $(or $(PRESET),small)
 
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
+	scripts/system-packages prometheus victoria-metrics
 	scripts/system-packages postgresql
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900
 
