@@ -10,7 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from collector import __version__
-from collector.api import description, enrol, heartbeat, operations, questions, slots, time
+from collector.api import (
+    description,
+    enrol,
+    heartbeat,
+    identity,
+    operations,
+    questions,
+    slots,
+    time,
+)
 from collector.api.context import Context
 from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
@@ -20,7 +29,8 @@ from collector.backup.identity import store_id
 from collector.clock import Clock, SystemClock
 from collector.export.request import Target
 from collector.export.worker import Exporter
-from collector.identity import GuessLimit
+from collector.fleet.hints import identity_hints
+from collector.fleet.watch import FleetWatch
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.week import Week
@@ -32,6 +42,8 @@ from collector.pages.answer import Answers
 from collector.pages.operators import OperatorPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
+from collector.policy.effective import Policies
+from collector.policy.provider import PolicyProvider
 from collector.rejudge import JudgeInputs, Rejudge
 from collector.retention.policy import Policy, load_policy
 from collector.shown import Shown
@@ -71,9 +83,12 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         clock=clock,
         metrics=metrics,
         shown=shown,
-        guesses=GuessLimit(),
         insecure_lab=insecure_lab,
     )
+    context.heartbeat_providers.append(identity_hints(store))
+    watch = FleetWatch(store, clock, shown.now)
+    policies = Policies(calendars)
+    context.heartbeat_providers.append(PolicyProvider(store, policies))
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
     upkeep = Upkeep(store, retention or load_policy(None), clock)
     exporters = [Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes]
@@ -82,6 +97,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     async def judging(_app: FastAPI) -> AsyncIterator[None]:
         rejudge.start()
         upkeep.start()
+        watch.start()
         for exporter in exporters:
             exporter.start()
         try:
@@ -89,6 +105,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         finally:
             for exporter in exporters:
                 exporter.stop()
+            watch.stop()
             upkeep.stop()
             rejudge.stop()
 
@@ -117,7 +134,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
-    for module in (enrol, heartbeat, questions, operations, time):
+    for module in (enrol, heartbeat, identity, questions, operations, time):
         app.include_router(module.router(context))
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)

@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "retention": "how long what is kept, and deleting what is older",
     "operator": "accounts of those who sign in to the pages",
     "audit": "who changed what, and whether that log is still what was written",
+    "policy": "what agents measure when, by city, group, list and school",
+    "suppress": "have a school, a group or everybody measure nothing",
     "slot": "keys of slot tokens, responders and what they take at once",
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
