@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import re
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -33,23 +34,39 @@ def require_private(request: Request, *, insecure_lab: bool) -> None:
     )
 
 
-def require_agent(request: Request, store: Store) -> Agent:
-    """Give the agent whose token is presented. Raises :class:`Refusal` (401, 403)."""
+def require_agent(request: Request, store: Store, now: datetime | None = None) -> Agent:
+    """Give the agent whose token is presented. Raises :class:`Refusal` (401, 403).
+
+    ``now``: for the gate, which alone looks whether the token has expired.
+    """
     admitted = request.scope.get(AGENT_OF_SCOPE)
     if isinstance(admitted, Agent):
         return admitted
+    agent = store.agent_by_token(bearer_sha256(request))
+    if agent is None:
+        raise _not_known()
+    if agent.token_expires_at is not None and now is not None and now > agent.token_expires_at:
+        raise Refusal(401, "expired", "this token has expired: enrol the agent anew", _CHALLENGE)
+    if agent.revoked_at is not None:
+        raise Refusal(403, "revoked", "this agent was revoked: ask the board of education")
+    return agent
+
+
+def bearer_sha256(request: Request) -> str:
+    """Hash the bearer token that is presented. Raises :class:`Refusal` (401)."""
     header = request.headers.get("authorization")
     if header is None:
         raise Refusal(
             401, "no_token", "no token: send Authorization: Bearer TOKEN; enrol first", _CHALLENGE
         )
     match = _BEARER.fullmatch(header)
-    agent = None if match is None else store.agent_by_token(sha256_hex(match[1]))
-    if agent is None:
-        raise Refusal(401, "bad_token", "this token is not known: enrol the agent", _CHALLENGE)
-    if agent.revoked_at is not None:
-        raise Refusal(403, "revoked", "this agent was revoked: ask the board of education")
-    return agent
+    if match is None:
+        raise _not_known()
+    return sha256_hex(match[1])
+
+
+def _not_known() -> Refusal:
+    return Refusal(401, "bad_token", "this token is not known: enrol the agent", _CHALLENGE)
 
 
 def sha256_hex(text: str) -> str:

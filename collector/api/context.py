@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from collector.clock import Clock
 from collector.fleet.provider import Provider
-from collector.identity import GuessLimit
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.metrics import Metrics
@@ -22,7 +21,6 @@ class Context:
     clock: Clock
     metrics: Metrics
     shown: Shown
-    guesses: GuessLimit
     insecure_lab: bool
     heartbeat_providers: list[Provider] = field(default_factory=list)
     """What subjects add to the reply of a heartbeat, asked in this order."""

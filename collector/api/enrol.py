@@ -6,9 +6,13 @@ from collector.api.auth import require_private
 from collector.api.context import Context
 from collector.api.models import EnrolIn, EnrolOut, ErrorOut, SchoolName
 from collector.api.refusal import Refusal
-from collector.identity import code_sha256
+from collector.fleet import guesses
+from collector.fleet.enrolment import Asked, code_key
+from collector.fleet.enrolment import enrol as bind
 from collector.store.interface import AgentBound, CodeRefused
+from wire.enrolment_code import read_code
 from wire.ids import NO_AGENT
+from wire.parsing import Refused
 
 
 def router(context: Context) -> APIRouter:
@@ -26,19 +30,22 @@ def router(context: Context) -> APIRouter:
         Won by one; the very same request again (its reply was lost) succeeds again.
         """
         require_private(request, insecure_lab=context.insecure_lab)
+        store, now = context.store, context.clock.now()
         peer = request.client.host if request.client else "local"
-        _check_guesses(context, peer)
+        wait = store.read(lambda sql: guesses.wait_seconds(sql, peer, now))
+        if wait is not None:
+            raise _too_many(wait)
         if asked.agent_id == NO_AGENT:
             raise Refusal(400, "nil_agent", "agent_id: the nil UUID is nobody: make a random one")
+        wanted = Asked(code=asked.code, agent_id=asked.agent_id, token_sha256=asked.token_sha256)
+        key = code_key(store)
         try:
-            school = context.store.enrol(
-                code_sha256=code_sha256(asked.code),
-                agent_id=asked.agent_id,
-                token_sha256=asked.token_sha256,
-                now=context.clock.now(),
-            )
+            read_code(asked.code)
+            school = store.write(lambda sql: bind(sql, key, wanted, now))
+        except Refused as error:  # no guess: it cannot be anybody's
+            raise Refusal(400, "code_form", f"this is no code ({error})") from None
         except CodeRefused as error:
-            context.guesses.count_wrong(peer, context.clock.monotonic_seconds())
+            store.write(lambda sql: guesses.count_wrong(sql, peer, now))
             raise Refusal(403, "code", str(error)) from None
         except AgentBound as error:
             raise Refusal(409, "bound", str(error)) from None
@@ -49,13 +56,11 @@ def router(context: Context) -> APIRouter:
     return routes
 
 
-def _check_guesses(context: Context, peer: str) -> None:
-    wait = context.guesses.wait_seconds(peer, context.clock.monotonic_seconds())
-    if wait is not None:
-        seconds = str(int(wait) + 1)
-        raise Refusal(
-            429,
-            "guesses",
-            f"too many wrong codes: wait {seconds} seconds, then try again",
-            {"Retry-After": seconds},
-        )
+def _too_many(wait_seconds: float) -> Refusal:
+    seconds = str(int(wait_seconds) + 1)
+    return Refusal(
+        429,
+        "guesses",
+        f"too many wrong codes: wait {seconds} seconds, then try again",
+        {"Retry-After": seconds},
+    )

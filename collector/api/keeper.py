@@ -64,7 +64,9 @@ class Keeper:
         try:
             if caller is Caller.AGENT:  # the busy one, without a thread
                 require_private(request, insecure_lab=self._insecure_lab)
-                request.scope[AGENT_OF_SCOPE] = require_agent(request, self._store)
+                request.scope[AGENT_OF_SCOPE] = require_agent(
+                    request, self._store, self._clock.now()
+                )
                 return request.receive
             return await self._person(caller, request)
         except Refusal as refusal:

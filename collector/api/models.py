@@ -14,12 +14,26 @@ class EnrolIn(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    code: str = Field(min_length=1, max_length=64, examples=["K7QM-3XHT"])
+    code: str = Field(min_length=1, max_length=64, examples=["K7QM-3XTA-9H2C"])
     agent_id: str = Field(
         pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         max_length=36,
     )
     token_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", max_length=64)
+
+
+class OfferIn(BaseModel):
+    """An agent announces its next secret."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    token_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", max_length=64)
+
+
+class SecretOut(_Answer):
+    """Whose secret it is."""
+
+    agent_id: str
 
 
 class SchoolName(_Answer):

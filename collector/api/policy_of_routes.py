@@ -38,6 +38,8 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "POST /v1/measurements": Caller.AGENT,
     "POST /v1/enrol": Caller.PUBLIC,  # the one-time code is its credential
     "POST /v1/heartbeat": Caller.AGENT,
+    "POST /v1/identity/offer": Caller.AGENT,
+    "POST /v1/identity/confirm": Caller.PUBLIC,  # the offered secret is its credential
     "GET /v1/time": Caller.PUBLIC,
     "POST /v1/slots": Caller.AGENT,
     "POST /v1/slots/release": Caller.AGENT,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from collector.clock import Clock, SystemClock
 from collector.commands.common import FAILED, OK, add_database, open_store, reporting
-from collector.identity import DEFAULT_LIFETIME, code_sha256, make_code
+from collector.fleet.enrolment import DEFAULT_LIFETIME, new_code
 from collector.store.interface import Enrolment
 
 MAX_DAYS: Final = 90
@@ -48,10 +48,9 @@ def run(
 
 def _make(options: argparse.Namespace, clock: Clock, chance: random.Random) -> int:
     expires_at = clock.now() + timedelta(days=options.days)
-    code = make_code(chance)
     store = open_store(options)
     try:
-        store.add_enrolment_code(options.code, code_sha256(code), expires_at)
+        code = new_code(store, options.code, expires_at, chance)
     except Enrolment as error:
         print(error, file=sys.stderr)
         return FAILED

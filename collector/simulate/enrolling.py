@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 
 from collector.demo import city
-from collector.identity import DEFAULT_LIFETIME, code_sha256, make_code
+from collector.fleet.enrolment import DEFAULT_LIFETIME, new_code
 from collector.store.interface import Store
 
 MAX_SAID_CHARACTERS: Final = 200
@@ -31,10 +31,8 @@ def make_codes(store: Store, count: int, now: datetime, chance: random.Random) -
     schools = store.schools()
     codes = []
     for number in range(count):
-        code = make_code(chance)
         school = schools[number % len(schools)]
-        store.add_enrolment_code(school.code, code_sha256(code), now + DEFAULT_LIFETIME)
-        codes.append(code)
+        codes.append(new_code(store, school.code, now + DEFAULT_LIFETIME, chance))
     return codes
 
 

@@ -25,6 +25,8 @@ class Agent:
     agent_version: str | None
     revoked_at: datetime | None = None
     """When its token was withdrawn; a revoked agent is answered 403."""
+    token_expires_at: datetime | None = None
+    """When its token ends unless it is renewed; None: one of a release without renewal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from collector.store.interface import Agent, AgentBound, CodeRefused, Enrolment
 from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
 
-_COLUMNS: Final = """agent_id, school_code, enrolled_at, last_seen_at, agent_version, revoked_at"""
+_COLUMNS: Final = """agent_id, school_code, enrolled_at, last_seen_at, agent_version, revoked_at,
+    token_expires_at"""
 _NEW_CODE: Final = "ask for a new one: hakaru-collector school enrol-code"
 
 
@@ -123,4 +124,5 @@ def _agent(row: tuple[Any, ...]) -> Agent:
         last_seen_at=None if row[3] is None else from_micros(row[3]),
         agent_version=row[4],
         revoked_at=None if row[5] is None else from_micros(row[5]),
+        token_expires_at=None if row[6] is None else from_micros(row[6]),
     )

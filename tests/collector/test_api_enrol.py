@@ -6,13 +6,19 @@ import random
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from collector.cli import main
-from collector.identity import ALPHABET, GuessLimit, code_sha256, make_code
+from collector.fleet import guesses
+from collector.fleet.enrolment import code_hash, code_key, new_code
+from collector.store import create_store
+from collector.store.interface import Store, StoreUnusable
+from tests.collector.conftest import MONDAY
+from wire.enrolment_code import make_code
 from wire.ids import NO_AGENT, uuid4
 from wire.messages import MAX_BODY_BYTES
 
@@ -20,9 +26,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def _code(serving: Any, seed: int = 1, school: str = "A1", expires_at: datetime = FAR) -> str:
-    code = make_code(random.Random(seed))
-    serving.store.add_enrolment_code(school, code_sha256(code), expires_at)
-    return code
+    return new_code(serving.store, school, expires_at, random.Random(seed))
 
 
 def _ask(
@@ -131,34 +135,78 @@ def test_a_revoked_agent_stays_revoked(serving: Any) -> None:
 def test_guessing_is_throttled(serving: Any) -> None:
     """After ten wrong codes an address waits, even with the right one."""
     code = _code(serving)
-    statuses = [_ask(serving, "AAAA-AAAA").status_code for _ in range(11)]
+    wrong = [make_code(random.Random(seed)) for seed in range(100, 111)]
+    statuses = [_ask(serving, each).status_code for each in wrong]
     assert statuses == [403] * 10 + [429]
     reply = _ask(serving, code)
     assert reply.status_code == 429
     assert 1 <= int(reply.headers["retry-after"]) <= 901
 
 
-def test_the_guess_limit_by_address_and_in_all() -> None:
+def test_a_typing_mistake_is_no_guess(serving: Any) -> None:
+    """What cannot be anybody's code is refused with its reason and not counted."""
+    code = _code(serving)
+    other = "0" if code[0] != "0" else "1"
+    replies = [_ask(serving, other + code[1:]) for _ in range(12)]
+    assert {reply.status_code for reply in replies} == {400}
+    assert "typing mistake" in replies[0].json()["detail"]
+    assert code[1:] not in replies[0].text
+    assert _ask(serving, code).status_code == 201
+
+
+def test_the_guess_limit_by_address_and_in_all(store: Store) -> None:
     """Windows slide; one address does not lock out the others, many addresses do."""
-    limit = GuessLimit(per_peer=2, in_all=5, window_seconds=100)
-    limit.count_wrong("a", 0)
-    assert limit.wait_seconds("a", 1) is None
-    limit.count_wrong("a", 10)
-    assert limit.wait_seconds("a", 20) == 80
-    assert limit.wait_seconds("b", 20) is None
-    assert limit.wait_seconds("a", 100) is None
-    for number in range(4):
-        limit.count_wrong(f"c{number}", 50)
-    assert limit.wait_seconds("b", 60) == 50
+    start = datetime(2026, 5, 11, tzinfo=UTC)
+
+    def wait(peer: str, minutes: float) -> float | None:
+        now = start + timedelta(minutes=minutes)
+        return store.read(lambda sql: guesses.wait_seconds(sql, peer, now))
+
+    def wrong(peer: str, minutes: float) -> None:
+        now = start + timedelta(minutes=minutes)
+        store.write(lambda sql: guesses.count_wrong(sql, peer, now))
+
+    for count in range(10):
+        assert wait("a", count) is None
+        wrong("a", count)
+    assert wait("a", 9) == 360  # until the first of the ten is a quarter of an hour ago
+    assert wait("b", 9) is None
+    assert wait("a", 15) is None
+    for number in range(guesses.IN_ALL):
+        wrong(f"c{number}", 20)
+    assert wait("b", 21) == 14 * 60
+    assert wait("b", 35) is None
 
 
-def test_codes_are_for_people_and_hard_to_guess() -> None:
-    """4-4, no character that looks like another, at least 40 bits."""
-    assert not set("0O1I") & set(ALPHABET)
-    assert len(set(ALPHABET)) ** 8 >= 1 << 40
-    codes = {make_code(random.Random(seed)) for seed in range(1000)}
-    assert len(codes) == 1000
-    assert all(len(code) == 9 and code[4] == "-" for code in codes)
+def test_the_guess_limit_holds_over_restarts_and_for_all_collectors(serving: Any, url: str) -> None:
+    """What was guessed at one collector is known to another one on the same database."""
+    wrong = [make_code(random.Random(seed)) for seed in range(100, 110)]
+    assert {_ask(serving, each).status_code for each in wrong} == {403}
+    other = create_store(url)
+    try:
+        now = MONDAY + timedelta(days=7, minutes=5)
+        assert other.read(lambda sql: guesses.wait_seconds(sql, "127.0.0.1", now)) is not None
+        assert other.read(lambda sql: guesses.wait_seconds(sql, "192.0.2.1", now)) is None
+    finally:
+        other.close()
+
+
+def test_codes_are_hashed_under_a_key(store: Store, tmp_path: Path) -> None:
+    """The database has neither code nor its plain hash; another key knows no code of it."""
+    code = new_code(store, "A1", FAR, random.Random(3))
+    (kept,) = store.read(
+        lambda sql: sql.execute("SELECT code_sha256 FROM enrolment_code")
+    ).fetchall()
+    plain = {hashlib.sha256(form.encode()).hexdigest() for form in (code, code.replace("-", ""))}
+    assert kept[0] not in plain
+    file = tmp_path / "key"
+    file.write_bytes(b"0123456789abcdef-of-another-machine")
+    key = code_key(store, {"HAKARU_CODE_KEY_FILE": str(file)})
+    assert code_hash(key, code) != kept[0]
+    assert code_hash(code_key(store, {}), code.lower().replace("-", " ")) == kept[0]
+    file.write_bytes(b"short")
+    with pytest.raises(StoreUnusable, match="holds 5 bytes, 16 are needed"):
+        code_key(store, {"HAKARU_CODE_KEY_FILE": str(file)})
 
 
 @pytest.mark.parametrize(
@@ -221,7 +269,10 @@ def test_the_command_prints_the_code_alone_on_the_last_line(
     assert main(["school", "enrol-code", "A1", "--database", url]) == 0
     code = capsys.readouterr().out.splitlines()[-1]
     school = store.enrol(
-        code_sha256=code_sha256(code), agent_id="x", token_sha256="y", now=datetime.now(UTC)
+        code_sha256=code_hash(code_key(store), code),
+        agent_id="x",
+        token_sha256="y",
+        now=datetime.now(UTC),
     )
     assert school.code == "A1"
     assert main(["school", "enrol-code", "B1", "--days", "2", "--json", "--database", url]) == 0

@@ -205,7 +205,7 @@ def test_a_code_that_is_not_known_is_said_so(serving: Any) -> None:
     """The collector's own words, and no agent lives."""
     fleet = Fleet(Plan(url=serving.base_url, agents=1), SystemClock(), START)
     with pytest.raises(EnrolmentFailed, match="403"):
-        asyncio.run(fleet.run(["AAAA-AAAA"]))
+        asyncio.run(fleet.run(["0000-0000-0000"]))
     assert enrol.__doc__
 
 
