@@ -18,7 +18,8 @@ from agent.config import Config, Planned
 from agent.context import Counters
 from agent.failure import MeasurementFailed
 from agent.ration import Ration
-from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk, wants_slot
+from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk
+from agent.slot_request import wants_slot
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Fields, Json, Measurement
 from wire.planning.planned import calibrated

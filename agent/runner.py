@@ -30,7 +30,8 @@ from agent.measure import not_tried
 from agent.probes import Request
 from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
-from agent.slot import Leave, SlotDesk, wants_slot
+from agent.slot import Leave, SlotDesk
+from agent.slot_request import wants_slot
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot

@@ -2,18 +2,22 @@
 
 import argparse
 import ast
+import os
 import random
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from agent.clock import SystemClock
+from agent.commands.token import NoToken, add_token, token_for
 from agent.describe import describe
 from agent.measure import measure
 from agent.probes import REGISTRY, Progress, Request, load
+from agent.slot_request import KINDS
 from wire.codec import encode
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json, Measurement
@@ -76,6 +80,8 @@ def probe_parser(name: str) -> argparse.ArgumentParser:
     )
     for option, meaning in module.OPTIONS.items():
         _add(parser, option, meaning)
+    if name in KINDS:
+        add_token(parser)
     return parser
 
 
@@ -95,15 +101,20 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    request = Request(
-        target=chosen.target,
-        options=given,
-        clock=SystemClock(),
-        random=random.Random(),  # noqa: S311 - identifiers, not secrets
-    )
     line = _Line(enabled=sys.stderr.isatty() or not chosen.json)
     try:
-        result = measure(name, load(name), request, line.show)
+        with _token(chosen, name, given) as token:
+            request = Request(
+                target=chosen.target,
+                options=given,
+                clock=SystemClock(),
+                random=random.Random(),  # noqa: S311 - identifiers, not secrets
+                token=token,
+            )
+            result = measure(name, load(name), request, line.show)
+    except NoToken as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         line.clear()
         print("interrupted: nothing was measured", file=sys.stderr)
@@ -114,6 +125,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(describe(result) + "\n")
     return exit_code(result)
+
+
+def _token(
+    chosen: argparse.Namespace, name: str, given: Mapping[str, Json]
+) -> AbstractContextManager[str | None]:
+    """The token of a test towards a responder of ours; nothing for other probes."""
+    if name not in KINDS:
+        return nullcontext()
+    return token_for(chosen, name, given, os.environ)
 
 
 def exit_code(result: Measurement) -> int:

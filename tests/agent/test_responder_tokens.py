@@ -289,7 +289,7 @@ def responding(directory: Path) -> Iterator[tuple[Tokens, int]]:
         assert not thread.is_alive()
 
 
-def measure(port: int, token: str, test: Test = "download", seconds: float = 1) -> DirectionResult:
+def measure(port: int, token: str, test: Test = "download", seconds: float = 2) -> DirectionResult:
     """Two flows against it."""
     return measure_direction(
         resolve("127.0.0.1", port, token),
