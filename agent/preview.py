@@ -121,7 +121,7 @@ def _day_lines(each: Day, config: Config) -> list[str]:
         more = f" and {len(times) - _TIMES_SHOWN} more" if len(times) > _TIMES_SHOWN else ""
         lines.append(
             f"  {_window_text(planned.windows[number])}  {planned.probe} to {planned.target}: "
-            f"{' '.join(times[:_TIMES_SHOWN])}{more}"
+            f"{len(times)} tests at {' '.join(times[:_TIMES_SHOWN])}{more}"
         )
     lines += [
         f"  {_window_text(config.tests[out.test].windows[out.window])}  "

@@ -14,6 +14,7 @@ from agent.config import ConfigRefused, load
 from agent.preview import MAX_DAYS, describe, preview, to_json
 from agent.ration import BUDGET_FILE, Ration
 from agent.state import StateTrouble, state_directory
+from agent.steering import Steering
 
 NO_AGENT = "not enrolled: the moments are an example, each agent has its own"
 
@@ -50,16 +51,32 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if who is None:
         print(NO_AGENT, file=sys.stderr)
+    steering = Steering(config, directory)
+    config = steering.config
     seed = "" if who is None else who.agent_id
     ration = Ration(config.budget, config.tests, config.timetable, seed, directory / BUDGET_FILE)
     first = options.first or SystemClock().now().astimezone(config.zone).date()
     days = preview(config, ration, seed, first, options.preview)
     if options.json:
-        whole = {"agent_id": who and who.agent_id, "days": to_json(days, config)}
+        whole = {
+            "agent_id": who and who.agent_id,
+            "policy": dict(steering.status(SystemClock().now())),
+            "days": to_json(days, config),
+        }
         print(json.dumps(whole, ensure_ascii=False, indent=2))
     else:
-        print(describe(days, config), end="")
+        print(f"{_in_force(steering)}\n\n{describe(days, config)}", end="")
     return 0
+
+
+def _in_force(steering: Steering) -> str:
+    """Say what the plan follows from."""
+    said = steering.status(SystemClock().now())
+    by = f"policy {said['version']}" if said["version"] else "agent.toml, no policy"
+    lines = [f"in force: {by}", *([f"policy: {said['text']}"] if said["text"] else [])]
+    if said["suppressed_until"]:
+        lines.append(f"suppressed until {said['suppressed_until']}: {said['suppressed_reason']}")
+    return "\n".join(lines)
 
 
 def _days(text: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent import cli
+from wire.policy import canonical, sha256_of
 
 CONFIG = """
 [budget]
@@ -54,9 +55,10 @@ def test_preview_shows_windows_times_blackouts_and_bytes(
 ) -> None:
     """Each day: what when, what not and why, against the budgets."""
     assert preview(config, "--preview", "2d", "--from", "2026-07-01") == 0
-    first, second = capsys.readouterr().out.strip().split("\n\n")
+    source, first, second = capsys.readouterr().out.strip().split("\n\n")
+    assert source == "in force: agent.toml, no policy"
     assert "2026-07-01 wed" in first
-    assert "06:00-08:00  throughput to 192.0.2.1:4443: 0" in first
+    assert "06:00-08:00  throughput to 192.0.2.1:4443: 1 tests at 0" in first
     assert "bytes: 1.32 GB expected of 2.00 GB" in first
     assert "08:30-12:00  blackout: 学力調査" in second
     assert "09:50-10:20  throughput: 1 without a slot (blackout)" in second
@@ -79,6 +81,31 @@ def test_preview_as_json_names_the_same_slots_again(
     assert len(slots) == 8
     assert sum(slot["calibration"] for slot in slots) == 1
     assert days[-1]["month_expected_bytes"] > days[-1]["month_budget_bytes"]
+
+
+def test_preview_shows_the_policy_in_force_and_suppression(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the centre laid down is planned, not what agent.toml has; who reads it is told so."""
+    state = Path(config).parent / "state"
+    state.mkdir()
+    text = canonical(
+        {
+            "format": 1,
+            "timetable": {"day": [{"days": "mon-sun", "from": "06:00", "to": "20:00"}]},
+            "tests": [{"probe": "latency", "target": "centre.example", "runs": {"day": 3}}],
+        }
+    )
+    kept = {"version": "7-0a1b2c3d", "sha256": sha256_of(text), "document": text}
+    (state / "policy.json").write_text(json.dumps(kept))
+    until = {"until": "2199-01-01T00:00:00.000000Z", "reason": "試験"}
+    (state / "suppress.json").write_text(json.dumps(until))
+    assert preview(config, "--preview", "1d", "--from", "2026-07-01") == 0
+    shown = capsys.readouterr().out
+    assert "in force: policy 7-0a1b2c3d" in shown
+    assert "suppressed until 2199-01-01T00:00:00+00:00: 試験" in shown
+    assert "06:00-20:00  latency to centre.example: 3 tests at" in shown
+    assert "throughput" not in shown
 
 
 @pytest.mark.parametrize("words", [("--preview", "0d"), ("--preview", "900d"), ("--from", "x")])

@@ -174,7 +174,8 @@ def blackout_at(
         midnight = _moment(local.date(), 0.0, timetable.zone)
         start = (now - midnight).total_seconds()
         for each in timetable.blackouts_on(local.date()):
-            if start < each.to_seconds and start + length_seconds > each.from_seconds:
+            ends = max(start + length_seconds, start + 0.001)
+            if start < each.to_seconds and ends > each.from_seconds:
                 return each
     return None
 
