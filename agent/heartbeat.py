@@ -114,10 +114,13 @@ class Heart:
         self._clock = clock
         self._random = random
         self.on_change = on_change
+        self.unauthorised: Callable[[], Awaitable[bool]] = _nothing_else_to_try
+        """Asked after a 401; True where another secret is in use now."""
         self.listeners: list[Listener] = []
         """Who hears each reply, in this order. They raise nothing."""
         self.state = HeartState()
         self._attempt = 0
+        self._switched = False
         self._hurry = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -125,6 +128,10 @@ class Heart:
         pause = self._random.uniform(0.0, FIRST_WITHIN_SECONDS)
         while not await self._stopped_within(stop, pause):
             pause = await self.beat()
+
+    def use(self, enrolment: Enrolment) -> None:
+        """Send with this enrolment from now on."""
+        self._enrolment = enrolment
 
     def soon(self) -> None:
         """Do not wait for the minute: there is something to tell."""
@@ -135,6 +142,13 @@ class Heart:
         heard = await self._exchange()
         pause = self._pause_after(heard)
         self._note(heard, pause)
+        if heard.pulse is Pulse.UNAUTHORISED:
+            # another secret is tried at once, and after it each only as often as this one
+            self._switched = await self.unauthorised() and not self._switched
+            if self._switched:
+                return wait_seconds(0, None, self._random)
+        elif heard.pulse is Pulse.OK:
+            self._switched = False
         if heard.reply is not None:
             self.vitals.surroundings.seen_from = heard.reply.identity.seen_from
             for listener in self.listeners:
@@ -224,3 +238,7 @@ class Heart:
             await asyncio.gather(*waits, return_exceptions=True)
         self._hurry.clear()
         return stop.is_set()
+
+
+async def _nothing_else_to_try() -> bool:
+    return False

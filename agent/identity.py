@@ -38,10 +38,14 @@ class Enrolment:
     """The token may travel in the clear: a lab, said so explicitly."""
     school_code: str = ""
     school_name: str = ""
+    next_token: str = field(default="", repr=False)
+    """Made to follow ``token``, on disk before it is offered; empty: none is under way."""
+    previous_token: str = field(default="", repr=False)
+    """The one before, for a collector that was restored from an older backup."""
 
     def token_sha256(self) -> str:
         """What the collector knows of the token: its SHA-256 in hexadecimal."""
-        return hashlib.sha256(self.token.encode()).hexdigest()
+        return sha256_of(self.token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,11 @@ class Identity:
     """UUID version 4, made at the first enrolment and kept through all later ones."""
     active: Enrolment | None = None
     pending: Enrolment | None = None
+
+
+def sha256_of(token: str) -> str:
+    """SHA-256 of a token in hexadecimal."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def load(directory: Path) -> Identity | None:
@@ -133,12 +142,20 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+_TEXTS: Final = (
+    "collector",
+    "token",
+    "school_code",
+    "school_name",
+    "next_token",
+    "previous_token",
+)
+
+
 def _enrolment(given: dict[str, object] | None) -> Enrolment | None:
     if given is None:
         return None
-    texts = {
-        name: given.get(name, "") for name in ("collector", "token", "school_code", "school_name")
-    }
+    texts = {name: given.get(name, "") for name in _TEXTS}
     if not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("texts expected")
     if not texts["token"] or not texts["collector"]:

@@ -122,6 +122,12 @@ class Pusher:
         self._hurry = asyncio.Event()
         self.delivery = Delivery()
 
+    def use(self, enrolment: Enrolment) -> None:
+        """Deliver with this enrolment from now on: soon again where its secret was refused."""
+        if enrolment.token != self._enrolment.token:
+            self._hurry.set()
+        self._enrolment = enrolment
+
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop``: again after each interval, or after the wait that a failure asks.
 
@@ -130,7 +136,7 @@ class Pusher:
         """
         pause = self._random.uniform(0.0, min(10.0, self._settings.interval_seconds))
         failure = None
-        while not await self._stopped_within(stop, pause, patient=failure is not None):
+        while not await self._stopped_within(stop, pause, patient=_patient(failure)):
             failure = await self._drain()
             pause = self._pause_after(failure)
             if failure is not None:
@@ -326,6 +332,11 @@ class Pusher:
             retry_at=None if pause_seconds is None else now + timedelta(seconds=pause_seconds),
         )
         self.on_change()
+
+
+def _patient(failure: Verdict | None) -> bool:
+    """Whether a wait is not cut short; after a 401 it is, by a secret that was renewed."""
+    return failure is not None and failure.action is not Action.REAUTHENTICATE
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -89,6 +89,10 @@ class SlotDesk:
         self._random = random
         self._when_unreachable = when_unreachable
 
+    def use(self, enrolment: Enrolment) -> None:
+        """Ask with this enrolment from now on."""
+        self._enrolment = enrolment
+
     async def ask(
         self, planned: Planned, fastest_bps: float, rehearsal: str | None = None
     ) -> Leave | NotNow:

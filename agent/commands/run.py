@@ -21,8 +21,9 @@ from agent.context import Counters, InterfaceCounters
 from agent.describe import one_line
 from agent.failure import MeasurementFailed
 from agent.heartbeat import Heart
-from agent.identity import Identity, TransportRefused
+from agent.identity import TOKEN_BYTES, Enrolment, Identity, TransportRefused
 from agent.push import Pusher, new_client
+from agent.renewal import Renewal
 from agent.runner import Parts, Runner
 from agent.slot import SlotDesk
 from agent.spool import Spool
@@ -138,6 +139,17 @@ async def _run(
             steering = Steering(config, directory)
             vitals.policy = steering.report
             heart = Heart(vitals, who.active, client, clock, chance)
+            slots = SlotDesk(who.active, client, chance, config.slots)
+
+            def use(enrolment: Enrolment) -> None:
+                for sender in (pusher, heart, slots):
+                    sender.use(enrolment)
+
+            renewal = Renewal(
+                directory, who, client, lambda: secrets.token_urlsafe(TOKEN_BYTES), use
+            )
+            heart.listeners.append(renewal.heard)
+            heart.unauthorised = renewal.unauthorised
             runner = Runner(
                 Parts(
                     config=config,
@@ -152,7 +164,7 @@ async def _run(
                     appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
                     counters=_counters(config.line, clock),
                     steering=steering,
-                    slots=SlotDesk(who.active, client, chance, config.slots),
+                    slots=slots,
                     heart=heart,
                 )
             )
