@@ -213,7 +213,8 @@ def desk_of(serving: Serving, role: str, name: str = "") -> Desk:
 
     Their browser closes with the server.
     """
-    name, token = name or f"the-{role}", f"session of {name or role} {uuid.uuid4()}"
+    name = name or f"the-{role}"
+    token = f"session of {name} {uuid.uuid4()}"
 
     def sign_in(sql: Any) -> None:
         operator = accounts.by_name(sql, name)
