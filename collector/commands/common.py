@@ -12,7 +12,7 @@ from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria import Criteria
 from collector.judge.criteria_file import load_criteria
 from collector.judge.reading import ConfigRefused
-from collector.store import create_store
+from collector.store import create_store, has_password
 from collector.store.interface import Store, StoreError
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -29,7 +29,8 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         metavar="URL",
-        help=f"sqlite:///PATH (relative) or sqlite:////PATH; default: ${DATABASE_VARIABLE}",
+        help="sqlite:///PATH (relative), sqlite:////PATH or postgresql://USER@HOST:PORT/NAME; "
+        f"default: ${DATABASE_VARIABLE}. A password belongs into ~/.pgpass or PGPASSFILE",
     )
 
 
@@ -56,10 +57,16 @@ def add_calendar(parser: argparse.ArgumentParser) -> None:
 def database_url(options: argparse.Namespace, environment: Mapping[str, str] | None = None) -> str:
     """Give the database to use. Raises :class:`BadArguments` when none is named."""
     named: str | None = options.database
+    if named and has_password(named):
+        raise BadArguments(
+            "a password on the command line is seen by every user of this machine: put it into "
+            f"~/.pgpass or the file that PGPASSFILE names, or set {DATABASE_VARIABLE}"
+        )
     url = named or (os.environ if environment is None else environment).get(DATABASE_VARIABLE)
     if not url:
         raise BadArguments(
-            f"no database is named: give --database sqlite:///PATH or set {DATABASE_VARIABLE}"
+            "no database is named: give --database sqlite:///PATH or "
+            f"postgresql://USER@HOST:PORT/NAME, or set {DATABASE_VARIABLE}"
         )
     return url
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from collector.clock import SystemClock
+from collector.commands.common import database_url, reporting
 from collector.config import DEFAULT_LISTEN, parse_listen
 from collector.demo.run import Demo
 from collector.demo.run import run as run_demo
@@ -33,16 +34,27 @@ def configure(command: argparse.ArgumentParser) -> None:
         help=f"where database and logs go, emptied first (default {DEFAULT_DIRECTORY}; "
         "with --once a temporary one)",
     )
+    command.add_argument(
+        "--database",
+        metavar="URL",
+        help="an empty database, such as postgresql://USER@HOST:PORT/NAME "
+        "(default: a SQLite file in the directory)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration; exit code 0 when it worked."""
+    return reporting(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     listen = options.listen
     directory = options.directory or (None if options.once else DEFAULT_DIRECTORY)
     demo = Demo(
         listen=parse_listen(listen) if isinstance(listen, str) else listen,
         directory=directory,
         once=options.once,
+        database=database_url(options) if options.database else None,
     )
     return run_demo(demo, SystemClock(), _say)
 

@@ -55,8 +55,10 @@ class Child:
 class Children:
     """All children; leaving the block ends them, with everything they started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         self._folder = folder
+        self.database = database
+        """URL; the collector's commands find it in their environment, where nobody else looks."""
         self._children: list[Child] = []
 
     def __enter__(self) -> Self:
@@ -85,7 +87,8 @@ class Children:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=environment(),
+                    env=environment()
+                    | ({"HAKARU_DATABASE": self.database} if module == "collector.cli" else {}),
                     start_new_session=True,  # Ctrl-C reaches the demo, which ends its children
                     preexec_fn=partial(signal.pthread_sigmask, signal.SIG_SETMASK, mask),  # noqa: PLW1509 - one thread runs here
                 )

@@ -27,6 +27,7 @@ from collector.demo.processes import Children
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.store import create_store
+from collector.store.interface import StoreError
 
 READY_SECONDS: Final = 60.0
 COMMAND_SECONDS: Final = 60.0
@@ -71,12 +72,18 @@ class Demo:
     directory: Path | None
     """None: a temporary one, removed afterwards."""
     once: bool
+    database: str | None = None
+    """URL of an empty database; None: a SQLite file in the directory."""
 
 
 def run(demo: Demo, clock: Clock, say: Say) -> int:
     """Run it; exit code 0 when everything worked (with ``once``) or it was interrupted."""
     try:
-        with _interruptible(), _folder(demo.directory) as folder, Children(folder) as children:
+        with (
+            _interruptible(),
+            _folder(demo.directory) as folder,
+            Children(folder, demo.database or f"sqlite:///{folder / 'demo.db'}") as children,
+        ):
             url = _set_up(demo, folder, children, clock, say)
             _tell(folder, children, url, clock, say)
             if demo.once:
@@ -85,7 +92,7 @@ def run(demo: Demo, clock: Clock, say: Say) -> int:
     except Interrupted:
         say("stopped")
         return 1 if demo.once else 0
-    except (DemoFailed, httpx.HTTPError, OSError) as error:
+    except (DemoFailed, StoreError, httpx.HTTPError, OSError) as error:
         say(f"the demonstration failed: {error}")
         return 1
     return 0
@@ -94,8 +101,10 @@ def run(demo: Demo, clock: Clock, say: Say) -> int:
 def _set_up(demo: Demo, folder: Path, children: Children, clock: Clock, say: Say) -> str:
     """Fill the database and start the collector; give its address."""
     say(f"{CITY_NAME_JA}: 84 schools, {PUPILS:,} pupils, none of them real")
-    store = create_store(f"sqlite:///{folder / 'demo.db'}")
+    store = create_store(children.database)
     try:
+        if store.schools():
+            raise DemoFailed("the database holds schools already: name an empty one")
         filled = fill(
             store,
             load_criteria(resources.default_criteria()),
@@ -116,7 +125,7 @@ def _set_up(demo: Demo, folder: Path, children: Children, clock: Clock, say: Say
     serving = children.start(
         "collector",
         "collector.cli",
-        ["serve", "--listen", address, "--database", _database(folder), "--public-pages"],
+        ["serve", "--listen", address, "--public-pages"],
     )
     url = serving.wait_for(r"listening on (\S+)", clock, READY_SECONDS)
     httpx.get(f"{url}/healthz", trust_env=False).raise_for_status()
@@ -146,7 +155,7 @@ def _measure(folder: Path, children: Children, url: str, code: str, clock: Clock
     printed = children.finish(
         "enrol-code",
         "collector.cli",
-        ["school", "enrol-code", code, "--database", _database(folder)],
+        ["school", "enrol-code", code],
         COMMAND_SECONDS,
     )
     one_time_code = printed.strip().splitlines()[-1]
@@ -178,8 +187,9 @@ def _serve_on(children: Children, url: str, folder: Path, say: Say) -> None:
         "agent.cli",
         ["run", "--config", str(folder / "agent.toml"), "--state", str(folder / "agent")],
     )
+    of_database = " and database" if children.database.startswith("sqlite") else ""
     say("")
-    say(f"serving {url}/ until Ctrl-C (logs and database: {folder})")
+    say(f"serving {url}/ until Ctrl-C (logs{of_database}: {folder})")
     while (ended := children.ended()) is None:
         processes.pause(0.5)
     raise DemoFailed(f"{ended.name} ended with {ended.process.returncode}:\n{ended.tail()}")
@@ -211,10 +221,6 @@ def _get(client: httpx.Client, path: str) -> dict[str, Any]:
     response.raise_for_status()
     answer: dict[str, Any] = response.json()
     return answer
-
-
-def _database(folder: Path) -> str:
-    return f"sqlite:///{folder / 'demo.db'}"
 
 
 @contextmanager

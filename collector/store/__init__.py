@@ -32,6 +32,14 @@ def create_store(url: str) -> Store:
     )
 
 
+def has_password(url: str) -> bool:
+    """Whether a database URL carries a password."""
+    if not url.startswith(_POSTGRESQL):
+        return False
+    user, at, _ = url.partition("://")[2].partition("?")[0].rpartition("@")
+    return (bool(at) and ":" in user) or "password=" in url.partition("?")[2]
+
+
 def _without_password(url: str) -> str:
     before, at, after = url.rpartition("@")
     scheme, separator, _ = before.partition("://")

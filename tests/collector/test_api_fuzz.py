@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ _SETTINGS = settings(
 )
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # long; the others run on both
 def test_no_request_made_from_the_description_breaks_the_server(serving: Any) -> None:
     """Every operation with generated and with wrong input: no answer of 500 or above."""
     description = serving.client.get("/openapi.json").json()

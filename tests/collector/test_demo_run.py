@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,15 +17,16 @@ COMMAND = [sys.executable, "-m", "collector.cli", "demo"]
 
 
 def _descendants(folder: Path) -> list[str]:
-    """Command lines of live processes that work in ``folder``."""
+    """Command lines of live processes that work in ``folder``, by argument or environment."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                settings = (entry / "environ").read_bytes().decode("utf-8", "replace")
             except OSError:
                 continue
-            if str(folder) in line and "collector.cli demo" not in line:
+            if str(folder) in line + settings and "collector.cli demo" not in line:
                 found.append(line)
     return found
 
@@ -125,3 +127,24 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "holds something else" in ended.stdout
     assert precious.read_text("utf-8") == "mine"
+
+
+@pytest.mark.timeout(240)
+def test_the_demonstration_runs_on_postgresql_too(tmp_path: Path, new_database: Any) -> None:
+    """The same figures; a second time the database is not empty, and is left as it is."""
+    command = [*COMMAND, "--once", "--listen", "127.0.0.1:0", "--database", new_database()]
+    ended = [
+        subprocess.run(
+            [*command, "--directory", str(tmp_path / folder)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        for folder in ("first", "second")
+    ]
+    assert ended[0].returncode == 0, ended[0].stdout + ended[0].stderr
+    assert "outside lessons 12/84 (14.3 %) met, 54 not met, 18 undetermined" in ended[0].stdout
+    assert not (tmp_path / "first" / "demo.db").exists()
+    assert ended[1].returncode == 1
+    assert "holds schools already: name an empty one" in ended[1].stdout

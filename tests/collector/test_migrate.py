@@ -176,3 +176,24 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="is it a database of this collector"):
         create_store(f"sqlite:///{other}")
     assert other.read_text().startswith("minutes")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:1/hakaru",
+        "postgresql://127.0.0.1:1/hakaru?sslmode=require&password=secret",
+    ],
+)
+def test_a_password_on_the_command_line_is_refused(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every user of the machine sees arguments; the environment is one's own. Neither is shown."""
+    assert main(["migrate", "--database", url]) == 2
+    said = capsys.readouterr().err
+    assert "PGPASSFILE" in said
+    monkeypatch.setenv("HAKARU_DATABASE", url)
+    assert main(["migrate"]) == 1
+    refused = capsys.readouterr().err
+    assert "cannot connect to the database 'hakaru' at 127.0.0.1:1" in refused
+    assert "secret" not in said + refused
