@@ -19,6 +19,7 @@ from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.estimator import Sample
 from agent.throughput.flow import Test
+from agent.throughput.limits import Allowance
 from agent.throughput.stop import LONGEST_SECONDS, converged
 from agent.throughput.why import limited_by, queue_seconds, signs
 from wire.measurement import Json
@@ -26,6 +27,19 @@ from wire.options import Option, resolve
 
 TARGET: Final = "HOST:PORT of an ndt7 server without TLS"
 FORM: Final = "host_port"
+MAX_BYTES: Final = Option(
+    type=int,
+    default=None,
+    minimum=1_000_000,
+    maximum=1_000_000_000_000,
+    help="most that the whole test may move; it ends before it would pass that (bytes)",
+)
+WAN_INTERFACE: Final = Option(
+    type=str,
+    default=None,
+    help="interface of this machine that all traffic of the school crosses; with it the "
+    "traffic of others and the capacity of the line are measured too (a name)",
+)
 OPTIONS: Final[Mapping[str, Option]] = {
     "flows": Option(
         type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows (a number of flows)"
@@ -44,12 +58,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
         choices=("download", "upload", "both"),
         help="which way the data flow, seen from here",
     ),
-    "wan_interface": Option(
-        type=str,
-        default=None,
-        help="interface of this machine that all traffic of the school crosses; with it the "
-        "traffic of others and the capacity of the line are measured too (a name)",
-    ),
+    "wan_interface": WAN_INTERFACE,
+    "max_bytes": MAX_BYTES,
 }
 
 _SHOWN_SECONDS: Final = 1.0
@@ -62,18 +72,20 @@ def probe(request: Request, report: Report) -> Findings:
     options = resolve(OPTIONS, request.options)
     host, port = parse_host_port(request.target)
     flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
-    device = options["wan_interface"]
+    device, most_bytes = options["wan_interface"], options["max_bytes"]
     assert isinstance(flows, int)
+    assert most_bytes is None or isinstance(most_bytes, int)
     assert seconds is None or isinstance(seconds, float)
     monotonic = request.clock.monotonic_seconds
     counters = InterfaceCounters(device, monotonic) if isinstance(device, str) else None
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
-    targets = resolve_target(host, port, request.token)
+    allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
+    targets = resolve_target(host, port, request.token, allowance.left_seconds())
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
     context = _before(counters, request.clock)
-    for test in wanted:
+    for number, test in enumerate(wanted):
         ticker = Ticker(report, test, seconds, Watch(counters) if counters else None)
         try:
             found = measure_direction(
@@ -83,14 +95,17 @@ def probe(request: Request, report: Report) -> Findings:
                 seconds=ticker.longest_seconds,
                 clock=request.clock,
                 on_tick=ticker,
+                limits=allowance.share(len(wanted) - number),
             )
         except MeasurementFailed as error:
             error.partial = {**values, **error.partial}
             raise
+        allowance.spend(found.total_bytes, flows)
         # the second direction uses the address that worked for the first
         targets = [found.target]
         values |= direction_values(found)
         confidence |= direction_confidence(found)
+        context |= direction_context(found)
         if ticker.watch is not None:
             beside = ticker.watch.beside(found.estimate.rate_bps, test, found.window)
             values |= {} if beside is None else {f"{test}_capacity_bps": beside.capacity_bps}
@@ -197,6 +212,15 @@ def direction_values(found: DirectionResult) -> dict[str, Json]:
         "queue_seconds": queue_seconds(found.facts),
         "limited_by": limited_by(found.facts),
         "full_path_signs": " ".join(signs(found.facts)) or None,
+    }
+    return {f"{found.test}_{name}": value for name, value in named.items() if value is not None}
+
+
+def direction_context(found: DirectionResult) -> dict[str, Json]:
+    """Give what else belongs to one direction, under its names in a record."""
+    named: dict[str, Json] = {
+        "congestion_control": found.congestion_control,
+        "out_of_bytes": True if found.out_of_bytes else None,
     }
     return {f"{found.test}_{name}": value for name, value in named.items() if value is not None}
 

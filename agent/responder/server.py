@@ -16,6 +16,7 @@ from agent.responder.admission import Admission, NotAdmitted, Use
 from agent.throughput.engine import Engine, FlowEnded, Stalled
 from agent.throughput.flow import Flow, Test
 from agent.throughput.handshake import Rejected, ServerHandshake, Upgrade, refuse
+from agent.throughput.limits import Both, ByteLimit, Quota
 from agent.throughput.payload import FrameStore
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,11 @@ class Responder:
         test: Test = "download" if upgrade.test == "download" else "upload"
         endpoints = (_endpoint(sock.getpeername()), _endpoint(sock.getsockname()))
         store = self._store if test == "download" else None
-        flow = Flow(sock, side="server", test=test, store=store, early=upgrade.early, quota=use)
+        quota, spent = _quota(use, upgrade)
+        flow = Flow(
+            sock, side="server", test=test, store=store, early=upgrade.early,
+            quota=quota, spent=spent,
+        )  # fmt: skip
         if test == "download" and upgrade.pace_bps is not None:
             flow.pace(upgrade.pace_bps)
         if upgrade.prompt:
@@ -213,6 +218,17 @@ class Responder:
             return STOP_SECONDS
         # who sends on beyond its quota is not read any more: no need to wait for its good-bye
         return FINISH_SECONDS if flow.hears else CUT_SECONDS
+
+
+def _quota(use: Use | None, upgrade: Upgrade) -> tuple[Quota | None, str]:
+    """What the flow draws on, and what is said when it is empty."""
+    gone = "the bytes of this token are gone"
+    if upgrade.most_bytes is None or upgrade.test != "download":
+        return use, gone
+    asked = ByteLimit(upgrade.most_bytes)
+    if use is None:
+        return asked, "as many bytes as the client asked for"
+    return Both(use, asked), gone
 
 
 def _hang_up(sock: socket.socket) -> None:

@@ -1,17 +1,18 @@
 """The client: connect N flows, run one direction, say what was found."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Final
 
 from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
-from agent.throughput.connect import Target, open_all
-from agent.throughput.engine import Engine, FlowEnded, OnTick, Stalled
+from agent.throughput.connect import Opened, Target, open_all
+from agent.throughput.engine import FINISH_SECONDS, Engine, FlowEnded, OnTick, Stalled
 from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, warmup_seconds
 from agent.throughput.flow import POLICY_VIOLATION, Flow, Test
 from agent.throughput.framing import ProtocolViolation
+from agent.throughput.limits import UNLIMITED, ByteLimit, Limits
 from agent.throughput.payload import FrameStore
 from agent.throughput.tcp_info import TcpInfo
 from agent.throughput.why import Facts
@@ -21,6 +22,8 @@ _LATE_ENOUGH_RATIO: Final = 0.8
 """A polite close of the far end after this share of the test ends it; before, it is a failure."""
 _FEWEST_BYTES: Final = 20 * 1448
 """Twenty full segments: fewer cannot name a rate."""
+_SHORTEST_SECONDS: Final = 0.5
+"""Of a test whose deadline is near: half of it is warm-up, and ten samples are left."""
 _ENDED: Final = {
     "closed": FailureCode.EARLY_CLOSE,
     "eof": FailureCode.EARLY_CLOSE,
@@ -51,6 +54,10 @@ class DirectionResult:
     sndbuf_limited_ratio: float | None
     cpu_ratio: float
     """Processor time of this process over the time of the test."""
+    congestion_control: str | None
+    """Of the sending side, where its kernel says."""
+    out_of_bytes: bool
+    """It ended because its bytes were used up."""
 
     @property
     def facts(self) -> Facts:
@@ -74,19 +81,19 @@ def measure_direction(
     clock: Clock,
     on_tick: OnTick,
     on_open: Callable[[Sequence[Flow]], None] | None = None,
+    limits: Limits = UNLIMITED,
 ) -> DirectionResult:
     """Run one direction for ``seconds``, or until ``on_tick`` says that it has seen enough.
 
-    ``on_open`` is given the flows before they start.
+    It ends earlier where ``limits`` say so. ``on_open`` is given the flows before they start.
     Raises :class:`MeasurementFailed`, with partials.
     """
     store = FrameStore(masked=True) if test == "upload" else None
-    target, sockets = open_all(targets, test, flows, clock)
-    opened = [
-        Flow(item.sock, side="client", test=test, store=store, early=item.early) for item in sockets
-    ]
+    target, sockets = open_all(targets, test, flows, clock, limits)
+    opened = [_flow(item, test, store, limits.flow_bytes(flows)) for item in sockets]
     engine = Engine(opened, clock)
     try:
+        seconds = _time_left(seconds, limits, clock, Operation(test))
         if on_open is not None:
             on_open(opened)
         payload = _PayloadWatch(opened, warmup_seconds(seconds), on_tick)
@@ -95,10 +102,31 @@ def measure_direction(
         busy = process_time() - before
         found = _estimate(test, samples, payload)
         own = [flow.tcp_info() for flow in opened]
-        engine.finish()  # brings the far end's last word on what it counted
-        return _result(test, target, found, samples, own, opened, busy)
+        for flow in opened:
+            flow.allow_good_bye()
+        # brings the far end's last word on what it counted
+        engine.finish(limits.seconds(FINISH_SECONDS, clock))
+        result = _result(test, target, found, samples, own, opened, busy)
+        return replace(result, out_of_bytes=payload.out_of_bytes)
     finally:
         engine.close()
+
+
+def _flow(opened: Opened, test: Test, store: FrameStore | None, most_bytes: int | None) -> Flow:
+    quota = None if most_bytes is None else ByteLimit(most_bytes)
+    return Flow(
+        opened.sock, side="client", test=test, store=store, early=opened.early, quota=quota,
+        spent="the bytes of this test are gone",
+    )  # fmt: skip
+
+
+def _time_left(seconds: float, limits: Limits, clock: Clock, operation: Operation) -> float:
+    """How long data may flow so that the end is in time. Raises :class:`MeasurementFailed`."""
+    left = limits.seconds(seconds + FINISH_SECONDS, clock) - FINISH_SECONDS
+    if left < min(seconds, _SHORTEST_SECONDS):
+        text = "connecting took what the deadline gives: no time is left for data"
+        raise MeasurementFailed(FailureCode.TIMEOUT, operation, text)
+    return left
 
 
 class _PayloadWatch:
@@ -109,11 +137,14 @@ class _PayloadWatch:
         self._warmup = warmup
         self._on_tick = on_tick
         self._before: int | None = None
+        self.out_of_bytes = False
+        """A flow has moved all that it may."""
 
     def __call__(self, elapsed_seconds: float, samples: Sequence[Sample]) -> bool:
         if self._before is None and elapsed_seconds >= self._warmup:
             self._before = self._total()
-        return self._on_tick(elapsed_seconds, samples)
+        self.out_of_bytes = any(flow.cut is not None for flow in self._flows)
+        return self._on_tick(elapsed_seconds, samples) or self.out_of_bytes
 
     def after_warmup_bytes(self) -> int:
         """Payload received, or given to the kernel, since warm-up ended."""
@@ -164,7 +195,11 @@ def _estimate(test: Test, samples: Sequence[Sample], payload: _PayloadWatch) -> 
     except TooLittle as error:
         moved = samples[-1].total_bytes - samples[0].total_bytes
         code = FailureCode.TOO_SLOW if moved else FailureCode.STALLED
-        raise _failed(code, operation, str(error), samples) from error
+        text = str(error)
+        if payload.out_of_bytes:
+            code = FailureCode.BUDGET_SPENT
+            text = f"its bytes were used up after {took:.2f} s, too early to name a rate: {text}"
+        raise _failed(code, operation, text, samples) from error
     moved = min(found.window_bytes, payload.after_warmup_bytes())
     if moved < _FEWEST_BYTES:
         text = f"{moved} bytes of data in {found.window_seconds:.1f} s are too few for a rate"
@@ -208,7 +243,17 @@ def _result(
         rwnd_limited_ratio=_ratio(column("rwnd_limited_microseconds"), busy),
         sndbuf_limited_ratio=_ratio(column("sndbuf_limited_microseconds"), busy),
         cpu_ratio=min(1.0, cpu_seconds / (samples[-1].at_seconds - samples[0].at_seconds)),
+        congestion_control=_congestion_control(test, flows),
+        out_of_bytes=False,
     )
+
+
+def _congestion_control(test: Test, flows: Sequence[Flow]) -> str | None:
+    if test == "upload":
+        names = {flow.congestion_control() for flow in flows}
+    else:
+        names = {flow.peer_report.congestion_control for flow in flows if flow.peer_report}
+    return " ".join(sorted(name for name in names if name is not None)) or None
 
 
 def _ratio(parts: Sequence[int], wholes: Sequence[int]) -> float | None:

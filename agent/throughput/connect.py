@@ -12,7 +12,8 @@ from agent import __version__
 from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
 from agent.resolve import Address, resolve_all
-from agent.throughput.handshake import ClientHandshake
+from agent.throughput.handshake import LIMIT_FIELD, ClientHandshake
+from agent.throughput.limits import NO_TIME_SECONDS, UNLIMITED, Limits
 from agent.throughput.transport import Secure
 from wire.failure import FailureCode, Operation
 
@@ -22,7 +23,6 @@ RESOLVE_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
 """For one address; all addresses of a name together have twice this."""
 HANDSHAKE_SECONDS: Final = 5.0
-_NO_TIME_SECONDS: Final = 0.001  # 0 would mean: do not block
 _HINTS: Final = {
     FailureCode.CONNECTION_REFUSED: "nothing listens there: is the responder running?",
     FailureCode.CONNECT_TIMEOUT: "no answer: look for a firewall in between or a wrong address",
@@ -56,9 +56,11 @@ class Target:
         usual = self.secure is not None and self.port == 443
         return host if usual else f"{host}:{self.port}"
 
-    def path(self, test: str) -> str:
-        """Path and query of the upgrade request."""
-        query = self.queries.get(test, "")
+    def path(self, test: str, flow_bytes: int | None = None) -> str:
+        """Path and query of the upgrade request; a download of ``flow_bytes`` asks for no more."""
+        limited = flow_bytes is not None and test == "download"
+        fields = (self.queries.get(test, ""), f"{LIMIT_FIELD}={flow_bytes}" if limited else "")
+        query = "&".join(field for field in fields if field)
         return f"/ndt/v7/{test}" + (f"?{query}" if query else "")
 
 
@@ -70,34 +72,44 @@ class Opened:
     early: bytes
 
 
-def resolve(host: str, port: int, token: str | None = None) -> Sequence[Target]:
+def resolve(
+    host: str, port: int, token: str | None = None, seconds: float = RESOLVE_SECONDS
+) -> Sequence[Target]:
     """Resolve a name to all its addresses. Raises :class:`MeasurementFailed`."""
     return [
         Target(host=host, port=port, address=address, token=token)
-        for address in resolve_all(host, "auto", RESOLVE_SECONDS, port)
+        for address in resolve_all(host, "auto", min(seconds, RESOLVE_SECONDS), port)
     ]
 
 
 def open_all(
-    targets: Sequence[Target], test: str, count: int, clock: Clock
+    targets: Sequence[Target], test: str, count: int, clock: Clock, limits: Limits = UNLIMITED
 ) -> tuple[Target, list[Opened]]:
     """Open ``count`` flows to the first address that answers; give that address and the flows.
+
+    Each step has its own time, and all together what ``limits`` leave.
 
     Raises :class:`MeasurementFailed`; then every socket is closed again.
     """
     with ExitStack() as stack:
-        first, target = _connect_any(targets, clock)
+        first, target = _connect_any(targets, clock, limits)
         stack.callback(first.close)
         with ThreadPoolExecutor(count) as pool:
-            connecting = [pool.submit(_connect, target, CONNECT_SECONDS) for _ in range(count - 1)]
+            seconds = limits.seconds(CONNECT_SECONDS, clock)
+            connecting = [pool.submit(_connect, target, seconds) for _ in range(count - 1)]
         for future in connecting:  # all have ended: keep what must be closed before any raises
             if future.exception() is None:
                 stack.callback(future.result().close)
         sockets = [first, *_results(connecting)]
         if target.secure is not None:
-            sockets = _secured(sockets, target, target.secure, stack)
+            seconds = limits.seconds(HANDSHAKE_SECONDS, clock)
+            sockets = _secured(sockets, target, target.secure, stack, seconds)
+        path = target.path(test, limits.flow_bytes(count))
+        seconds = limits.seconds(HANDSHAKE_SECONDS, clock)
         with ThreadPoolExecutor(count) as pool:
-            upgrading = [pool.submit(_upgrade, sock, target, test, clock) for sock in sockets]
+            upgrading = [
+                pool.submit(_upgrade, sock, target, path, clock, seconds) for sock in sockets
+            ]
         opened = [
             Opened(sock, early) for sock, early in zip(sockets, _results(upgrading), strict=True)
         ]
@@ -106,12 +118,14 @@ def open_all(
 
 
 def _secured(
-    sockets: Sequence[socket.socket], target: Target, secure: Secure, stack: ExitStack
+    sockets: Sequence[socket.socket],
+    target: Target,
+    secure: Secure,
+    stack: ExitStack,
+    seconds: float,
 ) -> list[socket.socket]:
     with ThreadPoolExecutor(len(sockets)) as pool:
-        securing = [
-            pool.submit(secure, sock, target.address, HANDSHAKE_SECONDS) for sock in sockets
-        ]
+        securing = [pool.submit(secure, sock, target.address, seconds) for sock in sockets]
     for future in securing:
         if future.exception() is None:
             stack.callback(future.result().close)
@@ -122,8 +136,10 @@ def _results(futures: Sequence[Future[T]]) -> list[T]:
     return [future.result() for future in futures]
 
 
-def _connect_any(targets: Sequence[Target], clock: Clock) -> tuple[socket.socket, Target]:
-    until = clock.monotonic_seconds() + 2 * CONNECT_SECONDS
+def _connect_any(
+    targets: Sequence[Target], clock: Clock, limits: Limits
+) -> tuple[socket.socket, Target]:
+    until = clock.monotonic_seconds() + limits.seconds(2 * CONNECT_SECONDS, clock)
     failure: MeasurementFailed | None = None
     for target in targets:
         left = until - clock.monotonic_seconds()
@@ -151,21 +167,21 @@ def _connect(target: Target, seconds: float) -> socket.socket:
     return sock
 
 
-def _upgrade(sock: socket.socket, target: Target, test: str, clock: Clock) -> bytes:
+def _upgrade(sock: socket.socket, target: Target, path: str, clock: Clock, seconds: float) -> bytes:
     handshake = ClientHandshake(
         target.authority,
-        target.path(test),
+        path,
         os.urandom(16),
         f"hakaru-agent/{__version__}",
         target.token,
     )
-    until = clock.monotonic_seconds() + HANDSHAKE_SECONDS
-    sock.settimeout(HANDSHAKE_SECONDS)
+    until = clock.monotonic_seconds() + seconds
+    sock.settimeout(seconds)
     try:
         sock.sendall(handshake.request())
         while True:
             # a deadline and not a time-out a read: an answer may come drop by drop
-            sock.settimeout(max(_NO_TIME_SECONDS, until - clock.monotonic_seconds()))
+            sock.settimeout(max(NO_TIME_SECONDS, until - clock.monotonic_seconds()))
             upgraded = handshake.receive(sock.recv(4096))
             if upgraded is not None:
                 return upgraded.early
@@ -173,7 +189,7 @@ def _upgrade(sock: socket.socket, target: Target, test: str, clock: Clock) -> by
         raise MeasurementFailed(
             FailureCode.HANDSHAKE_TIMEOUT,
             Operation.HANDSHAKE,
-            f"connected, but no complete answer to the upgrade within {HANDSHAKE_SECONDS:g} s",
+            f"connected, but no complete answer to the upgrade within {seconds:.3g} s",
         ) from error
     except OSError as error:
         failure = translate(error, Operation.HANDSHAKE)

@@ -14,7 +14,7 @@ import termios
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from agent.throughput import messages, tcp_info
 from agent.throughput.framing import (
@@ -28,6 +28,7 @@ from agent.throughput.framing import (
     largest_payload,
 )
 from agent.throughput.kernel_queue import KernelQueue
+from agent.throughput.limits import GOOD_BYE_BYTES, ByteLimit, Quota
 from agent.throughput.payload import Frame, FrameStore
 from agent.throughput.tcp_info import TcpInfo
 from agent.throughput.transport import TlsFlowSocket
@@ -46,6 +47,8 @@ _LONGEST_REASON_BYTES: Final = 123
 _MOST_PONGS: Final = 4
 """Waiting to go out; further pings stay unanswered (RFC 6455 section 5.5.3 allows that)."""
 _SO_MAX_PACING_RATE: Final = 47
+_CA_NAME_BYTES: Final = 16
+"""TCP_CA_NAME_MAX of include/net/tcp.h."""
 _SLOWEST_PACE_BYTES: Final = 1_000
 """A second; slower would only hold a thread of the responder."""
 _DISCARD: Final = socket.MSG_TRUNC | socket.MSG_DONTWAIT
@@ -75,18 +78,6 @@ class Progress:
     segments: int | None
 
 
-class Quota(Protocol):
-    """Bytes that flows may move, shared by them."""
-
-    def take(self, most_bytes: int) -> int:
-        """Draw up to so many; 0: none are left."""
-        ...
-
-    def give_back(self, unused_bytes: int) -> None:
-        """Return what was drawn and not used."""
-        ...
-
-
 class Flow:
     """One direction of one test over one socket, which :class:`KernelQueue` looks after."""
 
@@ -99,6 +90,7 @@ class Flow:
         store: FrameStore | None,
         early: bytes,
         quota: Quota | None = None,
+        spent: str = "the bytes of this token are gone",
     ) -> None:
         self.sock = sock
         self.side = side
@@ -119,6 +111,8 @@ class Flow:
         """Payload of the peer's close frame: code and reason (RFC 6455 section 5.5.1)."""
         self._quota = quota
         """Of what is received, and of the binary messages sent; None: without bound."""
+        self._spent = spent
+        """What to say when that is used up."""
         self.on_pong: Callable[[bytes], None] | None = None
         """Called with the payload of every pong as it is read."""
         self._plain = not isinstance(sock, TlsFlowSocket)
@@ -255,6 +249,7 @@ class Flow:
             app_bytes=self.app_bytes,
             tcp=self.tcp_info(),
             endpoints=endpoints,
+            congestion_control=self.congestion_control() if self.sends else None,
         )
         self._queue(Opcode.TEXT, payload)
 
@@ -277,6 +272,11 @@ class Flow:
             self._queue(Opcode.CLOSE, self._good_bye())
             self._stopping = True
             self.tune(0)  # what is still to come is small
+
+    def allow_good_bye(self) -> None:
+        """Where bytes are limited, let through what both sides say at the end: call before stop."""
+        if self._quota is not None:
+            self._quota, self.cut = ByteLimit(GOOD_BYE_BYTES), None
 
     def pace(self, rate_bps: int) -> None:
         """Let the kernel send no faster than this (socket(7), SO_MAX_PACING_RATE).
@@ -301,6 +301,14 @@ class Flow:
         except OSError:
             return None
 
+    def congestion_control(self) -> str | None:
+        """How the kernel here paces what it sends (tcp(7), TCP_CONGESTION); None: not known."""
+        try:
+            raw = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _CA_NAME_BYTES)
+        except OSError:
+            return None
+        return raw.partition(b"\0")[0].decode("ascii", "replace") or None
+
     def close(self) -> None:
         """Let go of the socket."""
         self.sock.close()
@@ -322,7 +330,7 @@ class Flow:
         return _NORMAL_CLOSURE
 
     def _out_of_quota(self) -> None:
-        self.cut = "quota used up: the bytes of this token are gone"
+        self.cut = f"quota used up: {self._spent}"
 
     def _acked(self, info: TcpInfo | None) -> int:
         if info is not None and info.bytes_acked is not None:

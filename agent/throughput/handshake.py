@@ -25,6 +25,8 @@ MAX_HEAD_BYTES: Final = 16_384
 _QUERY_LIMIT_BYTES: Final = 4_096
 PACE_FIELD: Final = "pace_bps"
 """Query field of a download: send at most this many bits per second on this flow."""
+LIMIT_FIELD: Final = "most_bytes"
+"""Query field of a download: send at most this many bytes on this flow, then close."""
 PROMPT_QUERY: Final = "prompt=1"
 """Query of a test whose small frames must not wait long behind its data."""
 _NEVER_OURS: Final = (200, 407, 511)
@@ -162,14 +164,22 @@ class Upgrade:
 
         What cannot be read is ignored, as the ndt7 specification says of unknown metadata.
         """
-        text = parse_qs(self.query).get(PACE_FIELD, [""])[0]
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+        return self._number(PACE_FIELD)
+
+    @property
+    def most_bytes(self) -> int | None:
+        """Bytes after which the client wants no more of a download; None: it did not say."""
+        return self._number(LIMIT_FIELD)
 
     @property
     def prompt(self) -> bool:
         """Whether the client asks that small frames do not wait long behind the data."""
         name, _, value = PROMPT_QUERY.partition("=")
         return parse_qs(self.query).get(name) == [value]
+
+    def _number(self, name: str) -> int | None:
+        text = parse_qs(self.query).get(name, [""])[0]
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 class Rejected(Exception):

@@ -5,6 +5,7 @@ Field names and units (microseconds, bytes) are those of the ndt7 specification,
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from agent.throughput.tcp_info import TcpInfo
 
 INTERVAL_SECONDS: Final = 0.25
 
+_NAME: Final = re.compile(r"[a-z0-9_.-]{1,16}")
 _TCP_FIELDS: Final = (
     ("BusyTime", "busy_microseconds"),
     ("BytesAcked", "bytes_acked"),
@@ -33,6 +35,8 @@ class PeerReport:
     elapsed_seconds: float | None = None
     app_bytes: int | None = None
     tcp: TcpInfo | None = None
+    congestion_control: str | None = None
+    """Of the other side, where it sends the data."""
 
 
 def build(
@@ -43,8 +47,12 @@ def build(
     app_bytes: int,
     tcp: TcpInfo | None,
     endpoints: tuple[str, str] | None = None,
+    congestion_control: str | None = None,
 ) -> bytes:
-    """Write one message. ``endpoints`` (client, server) is for servers only."""
+    """Write one message. ``endpoints`` (client, server) is for servers only.
+
+    ``congestion_control`` is no word of the specification, which lets readers pass over it.
+    """
     elapsed = int(elapsed_seconds * 1e6)
     message: dict[str, Any] = {
         "AppInfo": {"ElapsedTime": elapsed, "NumBytes": app_bytes},
@@ -53,6 +61,8 @@ def build(
     }
     if endpoints is not None:
         message["ConnectionInfo"] = {"Client": endpoints[0], "Server": endpoints[1]}
+        if congestion_control is not None:
+            message["ConnectionInfo"]["CongestionControl"] = congestion_control
     if tcp is not None:
         known = {name: getattr(tcp, field) for name, field in _TCP_FIELDS}
         message["TCPInfo"] = {
@@ -78,7 +88,16 @@ def parse(payload: bytes) -> PeerReport | None:
         elapsed_seconds=None if elapsed is None else elapsed / 1e6,
         app_bytes=_number(app, "NumBytes"),
         tcp=TcpInfo(**found) if tcp else None,
+        congestion_control=_congestion_control(message),
     )
+
+
+def _congestion_control(message: dict[str, Any]) -> str | None:
+    """What our responder says; Measurement Lab's server has an object for BBR only."""
+    name = _object(message, "ConnectionInfo").get("CongestionControl")
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return name
+    return "bbr" if _object(message, "BBRInfo") else None
 
 
 def _object(message: dict[str, Any], name: str) -> dict[str, Any]:

@@ -69,8 +69,6 @@ def bound_of(planned: Planned, fastest_bps: float) -> int:
     options = form.options
     whole: dict[str, Json] = {name: option.default for name, option in options.items()}
     whole |= planned.options
-    if (most := _number(whole.get("max_bytes"))) is not None:
-        return bound_bytes(8.0, 1, most)
     seconds = _number(whole.get("seconds"))
     if seconds is None:
         longest = options["seconds"].maximum if "seconds" in options else None
@@ -78,7 +76,9 @@ def bound_of(planned: Planned, fastest_bps: float) -> int:
     required_mbps = _number(whole.get("required_mbps"))
     rate = fastest_bps if required_mbps is None else min(fastest_bps, 1.2e6 * required_mbps)
     one_way = whole.get("direction") in ("download", "upload") or form.one_way
-    return bound_bytes(seconds, 1 if one_way else 2, rate)
+    bound = bound_bytes(seconds, 1 if one_way else 2, rate)
+    most_bytes = _number(whole.get("max_bytes"))
+    return bound if most_bytes is None else min(bound, bound_bytes(8.0, 1, most_bytes))
 
 
 def _number(value: Json) -> float | None:
