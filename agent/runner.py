@@ -224,6 +224,8 @@ class Runner:
         before = cpu_times()
         guarded = self._config.central or COMMAND_ID in context
         cut = threading.Event()
+        if planned.heavy and self.why_suppressed() is not None:  # it came while this got ready
+            cut.set()
         with self._cutting(cut if planned.heavy else None):
             result = await asyncio.to_thread(
                 supervise,

@@ -124,8 +124,8 @@ BAD = [
         {"day_bytes": 2_000_000},
         (
             "budget.day_bytes: found 2000000, allowed is at least 1325000000, one run of tests[0] "
-            "at fastest_bps 1e+09: raise it, shorten options.seconds, or set fastest_bps to what the "
-            "line can carry at most"
+            "at fastest_bps 1e+09: raise it, shorten options.seconds, or set fastest_bps to what "
+            "the line can carry at most"
         ),
     ),
     (
