@@ -74,6 +74,7 @@ class SimulatedAgent:
         self._retry_after_seconds: float | None = None
         self._line_back_seconds = 0.0
         self._restarted = asyncio.Event()
+        self._has_measured_all = False
         self._undrained = dict(enumerate(around.outages))
         self.backlogs: set[int] = set()
         """Outages at whose end results of this agent waited."""
@@ -109,6 +110,7 @@ class SimulatedAgent:
                     around.tally.lines_lost += 1
                     self._line_back_seconds = until_seconds
         await around.pace.until(around.length_seconds)
+        self._has_measured_all = True
 
     async def _deliver(self) -> None:
         around = self._around
@@ -121,7 +123,7 @@ class SimulatedAgent:
                 pause = self._first_pause()
                 continue
             pause = await self._drain()
-            if around.pace.now_seconds() >= around.length_seconds:
+            if self._has_measured_all:
                 if not self._queue:
                     return
                 pause = min(pause, LAST_PAUSE_SECONDS) if self._attempt == 0 else pause
