@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from collector.clock import SystemClock
 from collector.commands import school_enrol_code
 from collector.commands.common import OK, REFUSED, BadArguments, add_database, open_store, reporting
+from collector.operators.audit import cli_actor
+from collector.schools.change import import_baseline, import_schools
 from collector.schools.csv_import import (
     BASELINE_HEADER,
     SCHOOLS_HEADER,
@@ -78,13 +81,10 @@ def _import(options: argparse.Namespace) -> int:
     schools = parse_schools(_read(options.file), str(options.file))
     store = open_store(options)
     try:
-        before = {school.code: school for school in store.schools()}
-        store.import_schools(schools)
+        done = import_schools(store, cli_actor(), schools, SystemClock().now())
     finally:
         store.close()
-    added = [school.code for school in schools if school.code not in before]
-    updated = [school.code for school in schools if before.get(school.code, school) != school]
-    absent = sorted(before.keys() - {school.code for school in schools})
+    added, updated, absent = done.added, done.updated, done.absent
     if options.json:
         print(
             json.dumps(
@@ -92,14 +92,13 @@ def _import(options: argparse.Namespace) -> int:
                     "changed": bool(added or updated),
                     "added": len(added),
                     "updated": len(updated),
-                    "unchanged": len(schools) - len(added) - len(updated),
+                    "unchanged": done.unchanged_count,
                     "not_in_file": absent,
                 }
             )
         )
         return OK
-    same = len(schools) - len(added) - len(updated)
-    print(f"{len(added)} added, {len(updated)} updated, {same} unchanged")
+    print(f"{len(added)} added, {len(updated)} updated, {done.unchanged_count} unchanged")
     if absent:
         print(f"{len(absent)} not in the file, kept as they are: {' '.join(absent)}")
     return OK
@@ -111,7 +110,7 @@ def _baseline(options: argparse.Namespace) -> int:
     try:
         codes = [school.code for school in store.schools()]
         entries = parse_baseline(raw, str(options.file), frozenset(codes))
-        store.import_baseline(entries)
+        import_baseline(store, cli_actor(), entries, SystemClock().now())
     finally:
         store.close()
     met = sum(entry.met for entry in entries)

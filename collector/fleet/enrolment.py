@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.fleet import flags, renewal
+from collector.operators.audit import Detail, audit
 from collector.schools.model import School
 from collector.store import rows_identity
 from collector.store.interface import CodeRefused, Store, StoreUnusable
@@ -94,6 +95,8 @@ def enrol(sql: Sql, key: bytes, asked: Asked, now: datetime) -> School:
         # a new secret ends what copies of the old one could do
         flags.clear_flag(sql, asked.agent_id, flags.CLONED, now, "enrolled anew")
         sql.execute("DELETE FROM agent_life WHERE agent_id = ?", (asked.agent_id,))
+        detail: Detail = {"school": school.code, "anew": before is not None}
+        audit(sql, f"agent:{asked.agent_id}", "agent.enrol", asked.agent_id, detail, now)
     sql.execute(
         "UPDATE agent_replacement SET successor_id = ?, replaced_at = ? "
         "WHERE code_sha256 = ? AND replaced_at IS NULL AND agent_id <> ?",
