@@ -84,7 +84,7 @@ def run(demo: Demo, clock: Clock, say: Say) -> int:
             _folder(demo.directory) as folder,
             Children(folder, demo.database or f"sqlite:///{folder / 'demo.db'}") as children,
         ):
-            url = _set_up(demo, folder, children, clock, say)
+            url = _set_up(demo, children, clock, say)
             _tell(folder, children, url, clock, say)
             if demo.once:
                 return 0
@@ -98,7 +98,7 @@ def run(demo: Demo, clock: Clock, say: Say) -> int:
     return 0
 
 
-def _set_up(demo: Demo, folder: Path, children: Children, clock: Clock, say: Say) -> str:
+def _set_up(demo: Demo, children: Children, clock: Clock, say: Say) -> str:
     """Fill the database and start the collector; give its address."""
     say(f"{CITY_NAME_JA}: 84 schools, {PUPILS:,} pupils, none of them real")
     store = create_store(children.database)

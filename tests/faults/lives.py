@@ -9,6 +9,8 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
+
 SCRIPT = Path(__file__).parent / "agent_process.py"
 
 
@@ -116,6 +118,9 @@ class Collector:
 
 def stored_ids(url: str) -> list[str]:
     """Ids in the database, with repetitions if there were any."""
+    if url.startswith("postgresql"):
+        with psycopg.connect(url) as connected:
+            return [row[0] for row in connected.execute("SELECT result_id FROM result")]
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     found = [row[0] for row in connection.execute("SELECT result_id FROM result")]

@@ -128,10 +128,12 @@ def prepare(url: str) -> None:
     store.close()
 
 
-@pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def collector(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collector]:
     """A collector over a prepared database."""
     url = f"sqlite:///{tmp_path}/hakaru.db"
+    if request.param == "PostgreSQL":
+        url = str(request.getfixturevalue("new_database")())
     prepare(url)
     made = Collector(url)
     yield made
@@ -162,9 +164,10 @@ def test_no_acknowledged_result_is_lost_and_none_is_doubled(
     assert collector.end(signal.SIGTERM) == 0
     acknowledged = [result_id for client in clients for result_id in client.acknowledged]
     stored = stored_ids(collector.url)
+    database = "SQLite" if collector.url.startswith("sqlite") else "PostgreSQL"
     case(
         "C1",
-        "collector killed -9 under load (SQLite)",
+        f"collector killed -9 under load ({database})",
         runs=KILLS,
         lost=len(set(acknowledged) - set(stored)),
         duplicates=len(stored) - len(set(stored)),
@@ -195,6 +198,7 @@ def test_sigterm_under_load_ends_cleanly(collector: Collector) -> None:
     assert acknowledged <= set(stored_ids(collector.url))
 
 
+@pytest.mark.parametrize("collector", ["SQLite"], indirect=True)
 def test_a_second_collector_on_the_same_database_ends_at_once(collector: Collector) -> None:
     """Exit 1, a message that names the process, and the first serves on."""
     collector.start()
