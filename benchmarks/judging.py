@@ -5,10 +5,10 @@ tests a school day; light results beside them with ``--light``), then times what
 does: judge one week, judge everything again, and read the stored verdicts for the city page.
 
     python benchmarks/judging.py --scale 84x52 --scale 2000x8 --scale 30000x1
-    python benchmarks/judging.py --postgresql postgresql://user@host/empty --scale 84x52
 
-A PostgreSQL database must be empty; it is left filled. Times are medians of ``--repeat`` runs
-(of one for everything at once), wall clock, with the processor time of this process beside them.
+Without ``--database`` both kinds are measured; PostgreSQL is one of its own on a real disk, each
+commit synced. Times are medians of ``--repeat`` runs (of one for everything at once), wall clock,
+with the processor time of this process beside them; the server of PostgreSQL has its own.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from collector.judge.week import JST, Week
 from collector.schools.model import Kind, Line, School
 from collector.store import create_store
 from collector.store.interface import Store
-from collector.store.sql import Sql
 from collector.store.times import to_micros
+from tests.postgres import Cluster
 
 LAST_WEEK: Final = Week.parse("2026-W20")
 TESTS: Final = ((6, 20), (7, 25), (9, 5), (11, 10), (14, 5), (17, 10), (18, 30))
@@ -79,36 +79,40 @@ def main() -> None:
     )
     parser.add_argument("--scale", action="append", type=_scale, help="SCHOOLSxWEEKS")
     parser.add_argument("--light", type=int, default=0, help=f"a day; schedule: {LIGHT_PER_DAY}")
-    parser.add_argument("--postgresql", metavar="URL", help="an empty database, instead of SQLite")
+    parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
     options = parser.parse_args()
     found: list[Took] = []
-    for scale in options.scale or [Scale(84, 52), Scale(2_000, 8), Scale(30_000, 1)]:
-        with database(options.folder, options.postgresql) as (name, store):
-            started = time.perf_counter()
-            rows = fill(store, scale, options.light)
-            print(f"{name}: {rows} results in {time.perf_counter() - started:.0f} s", flush=True)
-            for took in measure(name, store, scale, options.repeat):
-                found.append(took)
-                print(_line(took), flush=True)
-    print(*growth(found), sep="\n")
+    scales = options.scale or [Scale(84, 52), Scale(2_000, 8), Scale(30_000, 1)]
+    for name in options.database or ["sqlite", "postgresql"]:
+        for scale in scales:
+            with database(name, options.folder) as store:
+                started = time.perf_counter()
+                rows = fill(store, scale, options.light)
+                took_seconds = time.perf_counter() - started
+                print(f"{name} {scale}: {rows} results in {took_seconds:.0f} s", flush=True)
+                for took in measure(name, store, scale, options.repeat):
+                    found.append(took)
+                    print(_line(took), flush=True)
+        print(*growth([took for took in found if took.database == name]), sep="\n", flush=True)
 
 
 @contextlib.contextmanager
-def database(folder: Path, postgresql: str | None) -> Iterator[tuple[str, Store]]:
-    """Open an empty store: a temporary SQLite file, or the PostgreSQL database that is named."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        url = postgresql or f"sqlite:///{place}/judging.db"
+def database(name: str, folder: Path) -> Iterator[Store]:
+    """Open an empty store of a kind; it is gone afterwards."""
+    with contextlib.ExitStack() as stack:
+        if name == "sqlite":
+            place = stack.enter_context(tempfile.TemporaryDirectory(dir=folder))
+            url = f"sqlite:///{place}/judging.db"
+        else:
+            cluster = stack.enter_context(
+                Cluster(durable=True, parent=folder, settings=["shared_buffers=256MB"])
+            )
+            url = cluster.new_database()
         store = create_store(url)
-        try:
-            if store.schools():
-                raise SystemExit("the database is not empty: name an empty one")
-            yield ("postgresql" if postgresql else "sqlite"), store
-            if postgresql:
-                store.write(_empty)
-        finally:
-            store.close()
+        stack.callback(store.close)
+        yield store
 
 
 def fill(store: Store, scale: Scale, light_per_day: int) -> int:
@@ -203,11 +207,6 @@ def _line(took: Took) -> str:
         f"{took.database:<10} {took.scale.schools:>6} schools {took.scale.weeks:>3} weeks  "
         f"{took.what:<20} {took.seconds:>8.3f} s  cpu {took.cpu_seconds:>8.3f} s"
     )
-
-
-def _empty(sql: Sql) -> None:
-    for table in ("result", "verdict", "school_week", "newest_result", "school"):
-        sql.execute(f"DELETE FROM {table}")
 
 
 def _school(number: int) -> School:

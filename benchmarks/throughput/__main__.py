@@ -6,17 +6,20 @@ root for the namespaces. Traffic stays on this machine.
 
 Examples: python -m benchmarks.throughput --quick
           python -m benchmarks.throughput --json figures.json
-          python -m benchmarks.throughput --part decisions --runs 90 --seed 7
+          python -m benchmarks.throughput --part decisions --lines 50 --questions 6 --seed 7 \
+              --record courses.gz
+          python -m benchmarks.throughput --part decisions --replay courses.gz
 """
 
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import accuracy, speed, stopping, table, verifying
+from benchmarks.throughput import accuracy, recording, speed, stopping, table, verifying
 from benchmarks.throughput.places import may_build
 
 PARTS = ("speed", "accuracy", "decisions")
@@ -31,7 +34,7 @@ def main() -> int:
     print(" ".join(f"{name}={value}" for name, value in record["machine"].items()))
     begin = time.monotonic()
     for part in options.part or PARTS:
-        if part != "speed" and not may_build():
+        if part != "speed" and not may_build() and not (part == "decisions" and options.replay):
             print(f"{part}: not run, network namespaces need root (sudo make bench-throughput)")
             continue
         print(
@@ -46,8 +49,8 @@ def main() -> int:
 
 def _speed(options: argparse.Namespace) -> dict[str, Any]:
     plan = speed.Plan(
-        rounds=options.rounds or (2 if options.quick else 3),
-        seconds=1 if options.quick else 4,
+        rounds=options.rounds or (3 if options.full else 2),
+        seconds=1 if options.quick else 3,
         flows=(1,) if options.quick else (1, 4),
         other_rounds=3 if options.full else 1,
         other_seconds=1 if options.quick else 2,
@@ -69,12 +72,21 @@ def _accuracy(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _decisions(options: argparse.Namespace) -> dict[str, Any]:
-    courses = options.runs or (3 if options.quick else 9)
-    questions = options.runs or (9 if options.quick else 27)
-    return {
-        "stop": stopping.score(courses, options.seed),
-        "verify": verifying.score(questions, options.seed),
-    }
+    if options.replay:
+        courses = recording.load(options.replay)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = options.record or Path(folder) / "courses.gz"
+            recording.record(
+                path,
+                lines=options.lines or (3 if options.quick else 6),
+                questions=options.questions or (2 if options.quick else 3),
+                seed=options.seed,
+                fastest_bps=options.fastest_mbps * 1e6,
+                at_once=3,
+            )
+            courses = recording.load(path)
+    return {"stop": stopping.score(courses), "verify": verifying.score(courses)}
 
 
 _RUN = {"speed": _speed, "accuracy": _accuracy, "decisions": _decisions}
@@ -90,8 +102,15 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="all rates, everything everywhere")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; repeatable")
     parser.add_argument("--rounds", type=int, default=0, help="alternating rounds of speed")
-    parser.add_argument("--runs", type=int, default=0, help="courses, and verify questions")
+    parser.add_argument("--lines", type=int, default=0, help="lines to record, two courses each")
+    parser.add_argument("--questions", type=int, default=0, help="of verify on each line")
     parser.add_argument("--seed", type=int, default=1, help="of the drawn lines")
+    parser.add_argument(
+        "--fastest-mbps", type=float, default=300.0,
+        help="fastest drawn line; a busy machine needs less (default 300)",
+    )  # fmt: skip
+    parser.add_argument("--record", type=Path, help="keep what was recorded in this file")
+    parser.add_argument("--replay", type=Path, help="replay the rules on this file, record nothing")
     parser.add_argument("--json", type=Path, help="write all figures here")
     return parser.parse_args()
 

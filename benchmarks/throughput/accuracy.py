@@ -27,6 +27,8 @@ WAYS = ("download", "upload")
 FLOWS = 4
 SLOW_BPS = 200_000_000
 """Lines up to this are measured beside each other: they leave the processors idle."""
+FAST_BPS = 1_000_000_000
+"""On faster ones the slowest programs run only where everything does."""
 ENGINES: Sequence[tuple[Engine, float]] = (
     (OURS, 2), (IPERF3, 2), (IPERF3_OMIT, 5), (HTTPX, 2), (SPEEDTEST, 2), (NDT7_JS, 10),
 )  # fmt: skip
@@ -43,7 +45,7 @@ class Plan:
     rounds: int
     engines: Sequence[Engine]
     long_everywhere: bool
-    """Otherwise, on fast lines, the slowest programs run over the longest round trip only."""
+    """Otherwise, above SLOW_BPS, the slowest programs run over the longest round trip only."""
 
 
 def compare(plan: Plan) -> list[dict[str, Any]]:
@@ -62,7 +64,9 @@ def compare(plan: Plan) -> list[dict[str, Any]]:
 def _line(plan: Plan, rate_bps: int, rtt_seconds: float) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     everything = (
-        plan.long_everywhere or rate_bps <= SLOW_BPS or rtt_seconds == max(plan.rtts_seconds)
+        plan.long_everywhere
+        or rate_bps <= SLOW_BPS
+        or (rate_bps <= FAST_BPS and rtt_seconds == max(plan.rtts_seconds))
     )
     with shaped(rate_bps, rtt_seconds) as place:
         for way in WAYS:

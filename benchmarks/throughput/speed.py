@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.throughput.engines import IPERF3, NDT7_JS, OTHERS, OURS, Engine, Run
-from benchmarks.throughput.places import LOOPBACK, Place, may_build, veth
+from benchmarks.throughput.places import LOOPBACK, Place, congestion_controls, may_build, veth
 from benchmarks.throughput.process import RunFailed
 from benchmarks.throughput.table import show, spread
 
@@ -35,24 +35,30 @@ def compare(plan: Plan) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         places = [LOOPBACK]
         if may_build():
-            places.append(stack.enter_context(veth()))
+            places += [stack.enter_context(veth(name)) for name in congestion_controls()]
         else:
             print("not root: the veth pair is left out")
+        print(f"loopback uses {congestion_controls()[-1]}")
         for place in places:
             for way in WAYS:
                 for flows in plan.flows:
-                    found += list(_one(plan, place, way, flows))
+                    # others once: over loopback and over the first of the veth pairs
+                    beside = OTHERS if flows == 1 and place in places[:2] else ()
+                    found += list(_one(plan, place, way, flows, beside))
     _print(found)
     return found
 
 
-def _one(plan: Plan, place: Place, way: str, flows: int) -> Iterator[dict[str, Any]]:
+def _one(
+    plan: Plan, place: Place, way: str, flows: int, beside: Sequence[Engine]
+) -> Iterator[dict[str, Any]]:
     runs: dict[str, list[Run]] = {}
     trouble: dict[str, str] = {}
     for number in range(plan.rounds):
-        others = OTHERS if flows == 1 and number < plan.other_rounds else ()
+        others = beside if number < plan.other_rounds else ()
         for engine in joined((OURS, IPERF3), others):
-            if engine is NDT7_JS and (number > 0 or place.name not in plan.long_places):
+            short = place.name.partition(" ")[0]
+            if engine is NDT7_JS and (number > 0 or short not in plan.long_places):
                 trouble.setdefault(engine.name, "not run here: it takes ten seconds")
                 continue
             seconds = plan.seconds if engine in (OURS, IPERF3) else plan.other_seconds

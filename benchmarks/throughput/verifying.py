@@ -1,138 +1,103 @@
-"""Verify at target over drawn lines: wrong and undecided answers, bytes used.
+"""Verify at target, replayed on recorded questions: wrong and undecided answers, bytes used.
 
-The line is drawn (20 to 500 Mbit/s, 4 to 60 ms), and the requirement is set so that what is left
-of the line is a known multiple of it: far, near (3 to 10 %) or within 3 %. What is left beside
-UDP of others is exact. TCP of others yields: there it lies between what is left beside it and
-the whole line, and only an answer wrong for both ends of that counts as wrong.
+What is left of a line is a known multiple of the requirement. What is left beside UDP of others is
+exact. TCP of others yields: there it lies between what is left beside it and the whole line, and
+only an answer wrong for both ends of that counts as wrong.
 """
 
-import json
-import random
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from agent.throughput.verify import VERIFY
-from benchmarks.throughput.crossing import KINDS, SHARE_RATIO, crossing
-from benchmarks.throughput.engines import AGENT
-from benchmarks.throughput.places import shaped
-from benchmarks.throughput.process import RunFailed, run, serving
+from agent.throughput.verify import VERIFY, Decision, PathState, Verifier
+from benchmarks.throughput.crossing import KINDS
+from benchmarks.throughput.recording import INSIDE_RATIO, NEAR_RATIO, Course
 from benchmarks.throughput.table import show
-from tests.lab.netns import GOODPUT_RATIO
 
-PORT = 5998
-AT_ONCE = 3
-INSIDE_RATIO = 0.03
-RATIOS = (0.6, 1.6, 0.9, 1.1, 0.969, 1.031, 0.985, 1.015, 1.0)
+DISTANCES = ("over 10 %", "3 to 10 %", "within 3 %")
 
 
-@dataclass(frozen=True)
-class Question:
-    """One line and what is asked of it."""
-
-    rate_bps: int
-    rtt_seconds: float
-    cross: str
-    ratio: float
-    """What is left of the line, by the requirement."""
-
-    @property
-    def left_bps(self) -> float:
-        """TCP goodput beside the traffic of others, if that does not yield."""
-        return self.rate_bps * GOODPUT_RATIO * (1 if self.cross == "none" else 1 - SHARE_RATIO)
-
-    @property
-    def most_bps(self) -> float:
-        """The same, if it yields."""
-        return self.rate_bps * GOODPUT_RATIO if self.cross == "tcp" else self.left_bps
-
-    @property
-    def required_bps(self) -> float:
-        """What is asked for."""
-        return self.left_bps / self.ratio
-
-
-def draw(chance: random.Random, number: int) -> Question:
-    """Draw question ``number``: ratios and kinds in turn."""
-    return Question(
-        rate_bps=round(20e6 * 25 ** chance.random()),
-        rtt_seconds=chance.uniform(0.004, 0.06),
-        cross=KINDS[number // len(RATIOS) % len(KINDS)],
-        ratio=RATIOS[number % len(RATIOS)],
-    )
-
-
-def score(runs: int, seed: int) -> list[dict[str, Any]]:
-    """Ask ``runs`` questions, count, print."""
-    chance = random.Random(seed)
-    questions = [draw(chance, number) for number in range(runs)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(_one, questions))
+def score(courses: Sequence[Course]) -> list[dict[str, Any]]:
+    """Replay the rule on every question, count, print."""
+    found = [_one(course) for course in courses if course.ratio is not None]
     rows = []
-    for kind in KINDS:
-        for inside in (False, True):
-            some = [x for x in found if x["cross"] == kind and is_inside(x["ratio"]) == inside]
-            if some:
-                rows.append(_row(kind, inside=inside, found=some))
+    for kind in (*KINDS, "all"):
+        for far in (*DISTANCES, "all"):
+            some = [
+                x for x in found if kind in (x["cross"], "all") and far in (x["distance"], "all")
+            ]
+            if some and (kind == "all" or far != "all"):
+                rows.append(_row(kind, far, some))
     show(
         f"Verify {VERIFY}",
         ("cross", "distance", "runs", "failed", "wrong", "undetermined", "met", "not met",
-         "bytes of a 10 s test"),
+         "seconds", "bytes of a 10 s test"),
         rows,
     )  # fmt: skip
     return found
 
 
-def is_inside(ratio: float) -> bool:
-    """Whether the line is so near the requirement that undetermined is the right answer."""
-    return abs(ratio - 1) <= INSIDE_RATIO
+def distance(ratio: float) -> str:
+    """How far what is left is from the requirement."""
+    away = abs(ratio - 1)
+    return DISTANCES[2 if away <= INSIDE_RATIO else 1 if away <= NEAR_RATIO else 0]
 
 
-def wrong(question: Question, verdict: str) -> bool:
+def wrong(course: Course, verdict: str) -> bool:
     """Whether the answer is false for everything the line may have had left."""
-    if verdict == "met":
-        return question.most_bps < question.required_bps
-    return verdict == "not_met" and question.left_bps >= question.required_bps
+    if verdict == Decision.MET:
+        return course.line.most_bps < course.required_bps
+    return verdict == Decision.NOT_MET and course.line.left_bps >= course.required_bps
 
 
-def _row(kind: str, *, inside: bool, found: Sequence[dict[str, Any]]) -> list[str]:
+def replay(course: Course) -> tuple[Verifier, int]:
+    """Follow the recorded samples as the probe would; the rule as it ended, and where."""
+    heard = PathState()
+    words = list(course.words)
+
+    def path() -> PathState:
+        return heard
+
+    verifier = Verifier(course.required_bps, path)
+    begin = course.samples[0].at_seconds
+    number = 0
+    for number in range(8, len(course.samples)):
+        now = course.samples[number].at_seconds
+        while words and words[0][0] <= now:
+            _, least, rtt, again, _ = words.pop(0)
+            heard = PathState(retransmitted_bytes=again, min_rtt_seconds=least, rtt_seconds=rtt)
+        over = verifier.tick(now - begin, course.samples[: number + 1])
+        if over or now - begin >= VERIFY.latest_seconds:
+            break
+    return verifier, number
+
+
+def _one(course: Course) -> dict[str, Any]:
+    assert course.ratio is not None
+    row: dict[str, Any] = {
+        "cross": course.line.cross, "rate_bps": course.line.rate_bps, "ratio": course.ratio,
+        "distance": distance(course.ratio), "trouble": course.trouble,
+    }  # fmt: skip
+    if course.trouble is not None:
+        return row
+    verifier, number = replay(course)
+    last, verdict = course.samples[number], verifier.answer.decision.value
+    return row | {
+        "verdict": verdict,
+        "reason": verifier.answer.reason,
+        "wrong": wrong(course, verdict),
+        "seconds": last.at_seconds - course.samples[0].at_seconds,
+        "bytes_share": 8 * last.total_bytes / (10 * course.line.left_bps),
+    }
+
+
+def _row(kind: str, far: str, found: Sequence[dict[str, Any]]) -> list[str]:
     good = [x for x in found if x["trouble"] is None]
     verdicts = [x["verdict"] for x in good]
     return [
-        kind, "within 3 %" if inside else "3 % and more", str(len(found)),
-        str(len(found) - len(good)), str(sum(x["wrong"] for x in good)),
+        kind, far, str(len(found)), str(len(found) - len(good)),
+        str(sum(x["wrong"] for x in good)),
         *(str(verdicts.count(name)) for name in ("undetermined", "met", "not_met")),
+        f"{fmean(x['seconds'] for x in good):.2f}" if good else "-",
         f"{fmean(x['bytes_share'] for x in good):.1%}" if good else "-",
     ]  # fmt: skip
-
-
-def _one(question: Question) -> dict[str, Any]:
-    try:
-        values = _ask(question)
-    except (RunFailed, ValueError, KeyError) as error:
-        return {**asdict(question), "trouble": f"{type(error).__name__} {error}"[:100]}
-    verdict = values["verdict"]
-    return {
-        **asdict(question), "trouble": None, "verdict": verdict,
-        "wrong": wrong(question, verdict),
-        "rate_to_required": values["verify_rate_bps"] / question.required_bps,
-        "bytes_share": 8 * values["verify_bytes"] / (10 * question.left_bps),
-    }  # fmt: skip
-
-
-def _ask(question: Question) -> dict[str, Any]:
-    with shaped(question.rate_bps, question.rtt_seconds) as place:
-        target = f"{place.address}:{PORT}"
-        server = [*place.server, *AGENT, "responder", "--listen", target, "--open"]
-        with (
-            serving(server, PORT),
-            crossing(place, question.cross, "download", question.rate_bps, 12),
-        ):
-            output, _ = run(
-                [*place.client, *AGENT, "measure", "verify", "--target", target, "--json",
-                 "--required-mbps", f"{question.required_bps / 1e6:.3f}"]
-            )  # fmt: skip
-    values: dict[str, Any] = json.loads(output)["values"]
-    return values
