@@ -75,6 +75,9 @@ class Kept:
             assert isinstance(store_id, str)
             assert isinstance(size, int)
             self._forget(store_id, size)
+        if not gone:  # never: but a loop that waits for room must end
+            self._counts.clear()
+            self.bytes = 0
 
     def take_back(self, store_id: str, limit: int) -> int:
         """Move up to ``limit`` results of other databases back to those that wait; how many."""

@@ -79,14 +79,13 @@ def observations(
         "SELECT school_code, started_at, outcome, failure_code, download_bps, "  # noqa: S608 - constants
         "cross_traffic_during_bps, appliance_ceiling_bps FROM result "
         f"WHERE school_code IN ({chosen}) AND started_at >= ? AND started_at < ? "
-        f"AND probe = ? AND simulated = ? AND {_BELIEVED} "
+        f"AND probe = '{JUDGED_PROBE}' AND simulated = ? AND {_BELIEVED} "
         f"AND (segment IS NULL OR segment NOT IN ({beside})) "
         "ORDER BY school_code, started_at",
         (
             *(() if school_code is None else (school_code,)),
             to_micros(start),
             to_micros(end),
-            JUDGED_PROBE,
             simulated,
             *SEGMENTS_BESIDE_THE_LINE,
         ),

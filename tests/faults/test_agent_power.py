@@ -82,7 +82,7 @@ def test_no_accepted_result_is_lost_by_a_power_cut(tmp_path: Path, case: Any) ->
             totals[index] += number
     figures = f"accepted {totals[0]}, damaged files {totals[2]}"
     case("A2", "agent's power cut", runs=SEEDS, lost=totals[1], other=figures)
-    assert totals[0] > 50 * SEEDS
+    assert totals[0] > 40 * SEEDS
     assert totals[1:] == [0, 0]
 
 

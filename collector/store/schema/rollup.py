@@ -82,7 +82,7 @@ STEP: Final = Migration(
             PRIMARY KEY (week, simulated, number, school_code, figure)
         ) {clustered}""",
         # the few judged results among the many light ones, with all that judging reads of them
-        """CREATE INDEX result_judged ON result (simulated, started_at, school_code, outcome,
+        """CREATE INDEX result_judged ON result (school_code, started_at, simulated, outcome,
             failure_code, download_bps, cross_traffic_during_bps, appliance_ceiling_bps,
             segment, received_at) WHERE probe = 'throughput'""",
     ),
