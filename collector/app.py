@@ -13,6 +13,7 @@ from collector import __version__
 from collector.api import (
     description,
     enrol,
+    fleet,
     heartbeat,
     identity,
     operations,
@@ -39,6 +40,7 @@ from collector.operators.access import Access
 from collector.operators.sign_in import SignIn
 from collector.pages.account import AccountPages, show
 from collector.pages.answer import Answers
+from collector.pages.fleet import FleetPages
 from collector.pages.operators import OperatorPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
@@ -48,6 +50,7 @@ from collector.rejudge import JudgeInputs, Rejudge
 from collector.retention.policy import Policy, load_policy
 from collector.shown import Shown
 from collector.slots.keys import SlotKeys
+from collector.slots.rehearse import RehearsalProvider
 from collector.store.interface import Store, StoreError
 from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
@@ -89,6 +92,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     watch = FleetWatch(store, clock, shown.now)
     policies = Policies(calendars)
     context.heartbeat_providers.append(PolicyProvider(store, policies))
+    context.heartbeat_providers.append(RehearsalProvider(store))
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
     upkeep = Upkeep(store, retention or load_policy(None), clock)
     exporters = [Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes]
@@ -134,13 +138,14 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
-    for module in (enrol, heartbeat, identity, questions, operations, time):
+    for module in (enrol, fleet, heartbeat, identity, questions, operations, time):
         app.include_router(module.router(context))
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)
     sign_in = SignIn(store, clock)
     app.include_router(AccountPages(store, answers, sign_in, insecure_lab=insecure_lab).router())
     app.include_router(OperatorPages(store, answers, clock).router())
+    app.include_router(FleetPages(pages, answers).router())
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 

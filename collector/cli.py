@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "simulate": "have agents that do not exist speak with a collector",
     "rollup": "make roll-ups anew, or compare them with the raw results",
     "retention": "how long what is kept, and deleting what is older",
+    "agent": "how agents are; revoke, replace or confirm the move of one",
     "operator": "accounts of those who sign in to the pages",
     "audit": "who changed what, and whether that log is still what was written",
     "policy": "what agents measure when, by city, group, list and school",

@@ -50,6 +50,14 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /v1/schools": Caller.VIEWER,
     "GET /v1/schools/{code}": Caller.VIEWER,
     "GET /v1/compliance": Caller.VIEWER,
+    "GET /v1/fleet": Caller.VIEWER,
+    "GET /v1/fleet/{agent_id}": Caller.VIEWER,
+    "GET /fleet": Caller.VIEWER,
+    "GET /fleet/{agent_id}": Caller.VIEWER,
+    "POST /fleet/codes": Caller.OPERATOR,
+    "POST /fleet/{agent_id}/revoke": Caller.OPERATOR,
+    "POST /fleet/{agent_id}/replace": Caller.OPERATOR,
+    "POST /fleet/{agent_id}/confirm-move": Caller.OPERATOR,
     # -- operators
     "GET /sign-in": Caller.PUBLIC,
     "POST /sign-in": Caller.PUBLIC,  # name and password are its credential

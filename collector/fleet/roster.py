@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any, Final
 
 from collector.fleet import flags
-from collector.fleet.health import LATE_SECONDS, Facts, Standing, State
+from collector.fleet.health import LATE_SECONDS, NEEDS_ATTENTION, Facts, Standing, State
 from collector.store.sql import Sql
 from collector.store.times import EPOCH, from_micros
 from wire.heartbeat import Heartbeat
@@ -77,6 +77,27 @@ def member(sql: Sql, agent_id: str) -> Member | None:
     """One agent, or None."""
     row = sql.execute(f"{_SELECT} WHERE agent.agent_id = ?", (agent_id,)).fetchone()
     return None if row is None else _member(row, flags.open_flags(sql, agent_id))
+
+
+def counts(sql: Sql) -> dict[State, int]:
+    """Agents by the state they are said to be in."""
+    rows = sql.execute(
+        "SELECT CASE WHEN agent.revoked_at IS NOT NULL THEN 'revoked' "
+        "ELSE coalesce(agent_standing.state, 'never_seen') END AS state, count(*) FROM agent "
+        "LEFT JOIN agent_standing ON agent_standing.agent_id = agent.agent_id GROUP BY 1"
+    )
+    return {State(row[0]): row[1] for row in rows}
+
+
+def troubled(sql: Sql, limit: int) -> list[Member]:
+    """Agents that need attention, those that have for longest first."""
+    names = ", ".join(f"'{state.value}'" for state in sorted(NEEDS_ATTENTION))
+    rows = sql.execute(
+        f"{_SELECT} WHERE agent.revoked_at IS NULL AND agent_standing.state IN ({names}) "
+        "ORDER BY agent_standing.since, agent.agent_id LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [_member(row, flags.open_flags(sql, row[0])) for row in rows]
 
 
 def common_offset_seconds(members: list[Member], now: datetime) -> float | None:

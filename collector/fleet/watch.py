@@ -10,7 +10,14 @@ from typing import Final
 from collector.clock import Clock
 from collector.fleet.beats import LOCK
 from collector.fleet.health import Facts, Standing, State, step
-from collector.fleet.roster import ALWAYS, common_offset_seconds, facts, roster
+from collector.fleet.roster import (
+    ALWAYS,
+    Member,
+    common_offset_seconds,
+    facts,
+    member,
+    roster,
+)
 from collector.store.interface import Store, StoreError
 from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
@@ -43,8 +50,21 @@ def tick(sql: Sql, wall: datetime, shown: datetime | None = None) -> list[Change
     listening_since = _listening_since(sql, wall)
     if listening_since is None:
         return []
-    now = shown or wall
-    members = roster(sql)
+    return _look(sql, roster(sql), shown or wall, listening_since)
+
+
+def look_again(sql: Sql, agent_id: str, now: datetime) -> list[Change]:
+    """Look at one agent at once, after a person has changed something about it."""
+    sql.lock(LOCK)
+    row = sql.execute("SELECT listening_since FROM fleet_watch WHERE id = 1").fetchone()
+    since = ALWAYS if row is None else from_micros(row[0])
+    found = member(sql, agent_id)
+    return [] if found is None else _look(sql, [found], now, since)
+
+
+def _look(
+    sql: Sql, members: list[Member], now: datetime, listening_since: datetime
+) -> list[Change]:
     common = common_offset_seconds(members, now)
     changes = []
     for each in members:

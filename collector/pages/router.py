@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.city import city_page
+from collector.pages.fleet_view import summary
 from collector.pages.listing import Filter
 from collector.pages.school import school_page
 from collector.pages.sources import NoSuchWeek, PageSources, frame
@@ -61,7 +62,9 @@ def router(sources: PageSources) -> APIRouter:
             descending=asked.get("order") == "desc",
         )
         page = city_page(sources, text, shown, wanted, root_of(request))
-        return answers.page(request, "city.html", {"page": page, "filter": wanted})
+        fleet = summary(sources.store, text, shown.now)
+        values = {"page": page, "filter": wanted, "fleet": fleet}
+        return answers.page(request, "city.html", values)
 
     @routes.get("/schools/{code}")
     def school(request: Request, code: str) -> HTMLResponse:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import collector.pages
+from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
@@ -67,6 +68,7 @@ def test_every_key_is_used() -> None:
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
         *("role", "weak", "refused", "account_refused"),
+        *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
         key
@@ -92,6 +94,8 @@ def test_every_key_is_used() -> None:
         ("agent", AgentHealth),
         ("outcome", Outcome),
         ("role", Role),
+        ("fleet_state", State),
+        ("fleet_advice", State),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> None:
