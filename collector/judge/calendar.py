@@ -126,12 +126,20 @@ class Calendar:
         here = local(moment)
         if not self.is_school_day(here.date()):
             return Window.CLOSED
-        now = here.time()
+        return self.window_of(here.time())
+
+    def window_of(self, now: time) -> Window:
+        """Say what a Japanese time of day is good for on a school day."""
         if now < self.quiet_before or now >= self.quiet_after:
             return Window.QUIET
-        if any(period.holds(now) for period in self.lessons):
-            return Window.LESSON
+        for period in self.lessons:
+            if period.start <= now < period.end:
+                return Window.LESSON
         return Window.BETWEEN
+
+    def week_windows(self, week: Week) -> "WeekWindows":
+        """Give what places many moments of one week quickly."""
+        return _week_windows(self, week)
 
     def intervals(self, day: date, window: Window) -> tuple[tuple[datetime, datetime], ...]:
         """Give the stretches (start, end; UTC) of ``day`` that are LESSON or QUIET.
@@ -149,6 +157,25 @@ class Calendar:
                 (_at(day, self.quiet_after), next_midnight),
             )
         return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekWindows:
+    """One week of a calendar: its school days are looked up once, not for each moment."""
+
+    calendar: Calendar
+    start: datetime
+    end: datetime
+    school_days: frozenset[date]
+
+    def classify(self, moment: datetime) -> Window | None:
+        """As :meth:`Calendar.classify`; None for a moment outside the week."""
+        if not self.start <= moment < self.end:
+            return None
+        here = moment.astimezone(JST)
+        if here.date() not in self.school_days:
+            return Window.CLOSED
+        return self.calendar.window_of(here.time())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +201,16 @@ def _fingerprint(calendar: Calendar) -> str:
         content.append(f"holidays={version('holidays')}")
     digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
     return f"{calendar.version}#{digest[:16]}"
+
+
+@lru_cache(maxsize=1024)
+def _week_windows(calendar: Calendar, week: Week) -> WeekWindows:
+    return WeekWindows(
+        calendar=calendar,
+        start=week.start,
+        end=week.end,
+        school_days=frozenset(calendar.school_days(week)),
+    )
 
 
 @lru_cache(maxsize=64)

@@ -63,10 +63,12 @@ def judge(
     days or at other hours is left aside.
     """
     by_window: dict[Window, list[Observation]] = {window: [] for window in Window}
+    windows = calendar.week_windows(week)
     for observation in observations:
-        if week.start <= observation.started_at < week.end:
-            by_window[calendar.classify(observation.started_at)].append(observation)
-    school_days = len(calendar.school_days(week))
+        window = windows.classify(observation.started_at)
+        if window is not None:
+            by_window[window].append(observation)
+    school_days = len(windows.school_days)
 
     def verdict(figure: Figure, window: Window) -> Verdict:
         evidence = _sort_out(by_window[window], figure)
@@ -102,15 +104,20 @@ def figure_bps(observation: Observation) -> float | None:
 
 
 def _sort_out(observations: Sequence[Observation], figure: Figure) -> _Evidence:
-    used = [item for item in observations if figure_bps(item) is not None]
-    not_ok = [item for item in observations if not item.ok]
+    used: list[Observation] = []
+    not_ok: list[Observation] = []
+    values: list[float] = []
+    limits: list[float] = []
+    for item in observations:
+        if not item.ok:
+            not_ok.append(item)
+        elif (value := figure_bps(item)) is not None:
+            open_ended = figure is Figure.LESSON and item.cross_traffic_during_bps is None
+            used.append(item)
+            values.append(value)
+            limits.append(inf if open_ended else value)
     failed = [item for item in not_ok if not (item.deferred or item.failure_code in NOT_TRIED)]
-    values = [value for item in used if (value := figure_bps(item)) is not None]
     measured = median_interval(values)
-    limits = [
-        inf if figure is Figure.LESSON and item.cross_traffic_during_bps is None else value
-        for item, value in zip(used, values, strict=True)
-    ]
     upper = median_interval(limits)
     return _Evidence(
         used=used,
