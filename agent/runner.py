@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from agent.measure import not_tried
 from agent.probes import Request
 from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
+from agent.rehearsal import Rehearsals
 from agent.slot import Leave, SlotDesk
 from agent.slot_request import wants_slot
 from agent.spool import Spool
@@ -41,6 +42,7 @@ from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.heartbeat import Reply
 from wire.measurement import NOTHING, Fields, Json, Measurement
 from wire.planning.schedule import Slot, blackout_at, due, plan, seconds_to_next
+from wire.rehearsal import ID
 
 log: Final = logging.getLogger(__name__)
 
@@ -88,6 +90,10 @@ class Runner:
         self._stop = asyncio.Event()
         self._done: set[Slot] = set()
         self._missed = 0
+        self.on_result: Callable[[Measurement], None] = lambda _: None
+        """Told of every result that was kept."""
+        self.on_status: Callable[[Mapping[str, Json]], None] = lambda _: None
+        """Told what ``hakaru-agent status`` shows."""
         self._planned_for: date | None = None
         self._planned: tuple[Slot, ...] = ()
         self._config = parts.config if parts.steering is None else parts.steering.config
@@ -112,6 +118,10 @@ class Runner:
             parts.random,
         )
         self.heavy.slots = parts.slots
+        self._rehearsals: Rehearsals | None = None
+        if parts.slots is not None:
+            fastest_bps = self._config.budget.fastest_bps
+            self._rehearsals = Rehearsals(parts.slots, self, parts.clock, fastest_bps)
 
     @property
     def running_count(self) -> int:
@@ -137,6 +147,8 @@ class Runner:
         if parts.heart is not None:
             if parts.steering is not None:
                 parts.heart.listeners.append(self._hear)
+            if self._rehearsals is not None:
+                parts.heart.listeners.append(self._rehearsals.hear)
             tasks.append(asyncio.create_task(parts.heart.run(self._stop)))
         tasks.append(asyncio.create_task(self._know_appliance(then_wait=True)))
         self.write_status()
@@ -144,6 +156,9 @@ class Runner:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
+            if self._rehearsals is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._rehearsals.close(), STOP_SECONDS)
             measuring = (*self._running.values(), *self._beside)
             await asyncio.wait((tasks[1], *measuring), timeout=STOP_SECONDS)
             for task in (*tasks, *measuring):
@@ -185,6 +200,7 @@ class Runner:
         )
         if parts.steering is not None:
             state = {**state, "policy": dict(parts.steering.status(self.now()))}
+        self.on_status(state)
         with contextlib.suppress(OSError):  # a full disk; the results matter more
             write_json(parts.state_dir / STATUS_FILE, state, durable=False)
 
@@ -300,6 +316,17 @@ class Runner:
         self._beside.add(task)
         task.add_done_callback(self._ended)
 
+    def why_unaffordable(self, planned: Planned) -> str:
+        """Why the byte budget forbids a test beside the plan now; empty where it does not."""
+        day = self.now().astimezone(self._config.zone).date()
+        return self.heavy.ration.refusal_now(planned, day)
+
+    async def run_with(self, planned: Planned, context: Fields, leave: Leave) -> None:
+        """Run a heavy test of a rehearsal under its slot, and deliver soon: somebody watches."""
+        whole = {**context, COMMAND_ID: str(context[ID])}
+        await self.heavy.run_with(planned, whole, leave)
+        self._parts.pusher.soon()
+
     async def _hear(self, reply: Reply) -> None:
         assert self._parts.steering is not None
         self._parts.steering.hear(reply, self)
@@ -350,6 +377,7 @@ class Runner:
         stored = await asyncio.to_thread(self._parts.spool.accept, whole)
         if stored is not None:
             log.info("%s to %s: %s", result.probe, result.target, result.failure or "ok")
+            self.on_result(stored)
         if stored is not None and result.outcome is Outcome.OK and self._parts.heart is not None:
             self._parts.heart.vitals.last_good_test_at = self.now()
         self.write_status()

@@ -37,11 +37,13 @@ from collector.judge.criteria import Criteria
 from collector.judge.week import Week
 from collector.metrics import Metrics
 from collector.operators.access import Access
+from collector.operators.provider_model import IdentityProvider
 from collector.operators.sign_in import SignIn
 from collector.pages.account import AccountPages, show
 from collector.pages.answer import Answers
 from collector.pages.fleet import FleetPages
 from collector.pages.operators import OperatorPages
+from collector.pages.provider import ProviderPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.policy.effective import Policies
@@ -65,6 +67,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     week: Week | None = None,
     insecure_lab: bool = False,
     access: Access | None = None,
+    provider: IdentityProvider | None = None,
     slot_keys: SlotKeys | None = None,
     retention: Policy | None = None,
     remote_writes: Sequence[Target] = (),
@@ -72,7 +75,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     """Make the application. It does not close ``store``.
 
     ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere.
-    ``access`` says who reads without signing in.
+    ``access`` says who reads without signing in, ``provider`` who else vouches for operators.
     ``retention`` says how long what is kept; None: as the packaged policy says.
     ``remote_writes``: time-series stores that get every result.
     """
@@ -143,7 +146,16 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)
     sign_in = SignIn(store, clock)
-    app.include_router(AccountPages(store, answers, sign_in, insecure_lab=insecure_lab).router())
+    app.include_router(
+        AccountPages(
+            store,
+            answers,
+            sign_in,
+            insecure_lab=insecure_lab,
+            provider_name=None if provider is None else provider.name,
+        ).router()
+    )
+    app.include_router(ProviderPages(answers, sign_in, clock, provider).router())
     app.include_router(OperatorPages(store, answers, clock).router())
     app.include_router(FleetPages(pages, answers).router())
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
