@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from collector.judge.model import Figure, Reason, Requirement, Status, Verdict
 from collector.store import create_store, rows_results
 from collector.store import writer as writer_module
 from collector.store.interface import (
@@ -192,6 +193,49 @@ def test_results_that_arrive_while_a_week_is_judged_leave_it_marked(store: Any, 
     assert not store.dirty_weeks()
     store.submit(make.batch([make.row()])).result()
     assert set(store.dirty_weeks()) == {("A1", "2026-W20", False)}
+
+
+def test_a_judge_who_knew_less_does_not_overwrite_one_who_knew_more(store: Any, make: Any) -> None:
+    """Two collectors judge a week; the slower one read fewer results, and saves last."""
+    store.submit(make.batch([make.row()])).result()
+    read_early = store.dirty_weeks()
+    store.submit(make.batch([make.row()])).result()
+    read_late = store.dirty_weeks()
+    store.save_verdicts([_verdict(runs=2)], _monday(1), read_late)
+    store.save_verdicts([_verdict(runs=1)], _monday(2), read_early)
+    (kept,) = store.verdicts("2026-W20", simulated=False).values()
+    assert kept.runs == 2
+    assert not store.dirty_weeks()
+    store.save_verdicts([_verdict(runs=3)], _monday(3))  # another requirement: nothing was read
+    (kept,) = store.verdicts("2026-W20", simulated=False).values()
+    assert kept.runs == 3
+
+
+def _verdict(*, runs: int) -> Verdict:
+    return Verdict(
+        school_code="A1",
+        week="2026-W20",
+        figure=Figure.QUIET,
+        simulated=False,
+        status=Status.UNDETERMINED,
+        reasons=(Reason.TOO_FEW_RESULTS,),
+        requirement=Requirement(
+            pupils=316,
+            required_bps=422_000_000,
+            upper_bps=422_000_000,
+            outside_table=False,
+            table_version="1",
+        ),
+        runs=runs,
+        failed_runs=0,
+        days=1,
+        school_days=5,
+        statistic="none",
+        median_bps=None,
+        low_bps=None,
+        high_bps=None,
+        calendar="c",
+    )
 
 
 def test_only_tests_of_the_line_are_judged(store: Any, make: Any) -> None:
