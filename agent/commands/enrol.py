@@ -10,16 +10,21 @@ from pathlib import Path
 from agent.enrol import Asked, EnrolFailed, enrol, new_client, read_code
 from agent.identity import TOKEN_BYTES, TransportRefused
 from agent.state import StateTrouble, prepare, state_directory
+from wire.enrolment_code import read_scanned
+from wire.parsing import Refused
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Example: hakaru-agent enrol --collector https://collector.example --code K7QM-3XTA"
+        "Example: hakaru-agent enrol --collector https://collector.example --code K7QM-3XTA-9H2C"
     )
-    parser.add_argument("--collector", required=True, metavar="URL", help="https://HOST[:PORT]")
+    parser.add_argument("--collector", metavar="URL", help="https://HOST[:PORT]")
+    parser.add_argument("--code", help="the one-time code; - reads it from standard input")
     parser.add_argument(
-        "--code", required=True, help="the one-time code; - reads it from standard input"
+        "--scanned",
+        metavar="TEXT",
+        help="what the QR code says, instead of both; - reads it from standard input",
     )
     parser.add_argument(
         "--insecure-lab",
@@ -37,15 +42,15 @@ def run(options: argparse.Namespace) -> int:
         return 2
     directory = state_directory(options.state, os.environ, Path.home())
     try:
-        code = read_code(options.code, sys.stdin.readline)
+        collector, code = _where_and_code(options)
         with new_client(options.ca_file) as client:
             identity = enrol(
                 prepare(directory),
-                Asked(options.collector, code, options.insecure_lab),
+                Asked(collector, code, options.insecure_lab),
                 client,
                 lambda: secrets.token_urlsafe(TOKEN_BYTES),
             )
-    except TransportRefused as error:
+    except (BadArguments, TransportRefused) as error:
         print(error, file=sys.stderr)
         return 2
     except (EnrolFailed, StateTrouble) as error:
@@ -61,3 +66,22 @@ def run(options: argparse.Namespace) -> int:
         trusted = json.dumps(str(Path(options.ca_file).absolute()), ensure_ascii=False)
         print(f"deliveries need the same: put ca_file = {trusted} into [push] of agent.toml")
     return 0
+
+
+class BadArguments(Exception):
+    """Arguments that cannot be used; the text says what to do."""
+
+
+def _where_and_code(options: argparse.Namespace) -> tuple[str, str]:
+    """Collector and code as given or as scanned. Raises BadArguments and EnrolFailed."""
+    if options.scanned is None:
+        if options.collector is None or options.code is None:
+            raise BadArguments("give --collector URL and --code CODE, or --scanned TEXT")
+        return options.collector, read_code(options.code, sys.stdin.readline)
+    if options.collector is not None or options.code is not None:
+        raise BadArguments("--scanned: it names collector and code, give neither beside it")
+    text = sys.stdin.readline() if options.scanned == "-" else options.scanned
+    try:
+        return read_scanned(text)
+    except Refused as refused:
+        raise BadArguments(f"--scanned: {refused}") from None

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import socket
 import ssl
 import stat
@@ -20,6 +21,7 @@ from agent.enrol import Asked, EnrolFailed, enrol, new_client, read_code
 from agent.identity import Enrolment, TransportRefused, check_transport, collector_address
 from agent.state import StateTrouble
 from tests.agent.stub import Got, Stub, http
+from wire.enrolment_code import make_code, to_scan
 
 TOKEN = "canary-token-0123456789abcdef0123456789"
 
@@ -291,3 +293,34 @@ def test_damaged_identity_is_refused_without_showing_it(tmp_path: Path) -> None:
     with pytest.raises(StateTrouble, match="enrol again") as caught:
         identity.load(tmp_path)
     assert "canary" not in str(caught.value)
+
+
+def test_what_a_qr_code_says_is_all_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Collector and code come from the scanned text, from standard input too."""
+    code = make_code(random.Random(1))
+    with Stub(grant) as stub:
+        monkeypatch.setattr("sys.stdin", io.StringIO(to_scan(stub.url, code) + "\n"))
+        assert cli.main(["enrol", "--scanned", "-", "--state", str(tmp_path)]) == 0
+    assert json.loads(stub.got[0].body)["code"] == code
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--scanned", "hello"], "--scanned: scanned text: found something else"),
+        (["--scanned", "hakaru-enrol https://c.example K7QM-3XTA-9H2C"], "a typing mistake"),
+        (["--scanned", "x", "--code", "K"], "give neither beside it"),
+        (["--code", "K"], "give --collector URL and --code CODE, or --scanned TEXT"),
+        ([], "give --collector URL and --code CODE, or --scanned TEXT"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    """Nothing is sent, and the message says what to give."""
+    assert cli.main(["enrol", *words, "--state", str(tmp_path / "none")]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
