@@ -21,6 +21,7 @@ from collector.api import (
     slots,
     time,
 )
+from collector.api import policies as policy_api
 from collector.api.context import Context
 from collector.api.gate import Gate, Plan
 from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
@@ -43,7 +44,9 @@ from collector.pages.account import AccountPages, show
 from collector.pages.answer import Answers
 from collector.pages.fleet import FleetPages
 from collector.pages.operators import OperatorPages
+from collector.pages.policy import PolicyPages
 from collector.pages.provider import ProviderPages
+from collector.pages.rehearsal import RehearsalPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.policy.effective import Policies
@@ -157,7 +160,13 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     )
     app.include_router(ProviderPages(answers, sign_in, clock, provider).router())
     app.include_router(OperatorPages(store, answers, clock).router())
-    app.include_router(FleetPages(pages, answers).router())
+    for routes in (
+        FleetPages(pages, answers).router(),
+        PolicyPages(pages, answers, policies).router(),
+        policy_api.router(context, policies),
+    ):
+        app.include_router(routes)
+    app.include_router(RehearsalPages(pages, answers).router())
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "slot": "keys of slot tokens, responders and what they take at once",
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
+    "rehearsal": "all schools of a group at once, for a few minutes",
     "migrate": "bring the database to this release's schema",
 }
 

@@ -58,9 +58,21 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "POST /fleet/{agent_id}/revoke": Caller.OPERATOR,
     "POST /fleet/{agent_id}/replace": Caller.OPERATOR,
     "POST /fleet/{agent_id}/confirm-move": Caller.OPERATOR,
+    # -- policies
+    "GET /policy": Caller.VIEWER,
+    "POST /policy": Caller.OPERATOR,
+    "POST /policy/suppress": Caller.OPERATOR,
+    "POST /policy/lift": Caller.OPERATOR,
+    "GET /schools/{code}/policy": Caller.VIEWER,
+    "POST /schools/{code}/measure": Caller.OPERATOR,
+    "GET /v1/policies": Caller.VIEWER,
+    "GET /v1/schools/{code}/policy": Caller.VIEWER,
+    "GET /v1/schools/{code}/commands/{command_id}": Caller.VIEWER,
     # -- operators
     "GET /sign-in": Caller.PUBLIC,
     "POST /sign-in": Caller.PUBLIC,  # name and password are its credential
+    "GET /sign-in/provider": Caller.PUBLIC,
+    "GET /sign-in/provider/back": Caller.PUBLIC,  # code, state and cookie are its credential
     "POST /sign-out": Caller.SIGNED_IN,
     "GET /account/password": Caller.SIGNED_IN,
     "POST /account/password": Caller.SIGNED_IN,
@@ -71,6 +83,9 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "POST /operators/{operator_id}/enable": Caller.ADMINISTRATOR,
     "POST /operators/{operator_id}/password": Caller.ADMINISTRATOR,
     "GET /audit": Caller.ADMINISTRATOR,
+    "GET /rehearsals": Caller.VIEWER,
+    "POST /rehearsals": Caller.OPERATOR,
+    "POST /rehearsals/stop": Caller.OPERATOR,
     # -- those who run the collector
     "GET /healthz": Caller.PUBLIC,
     "GET /metrics": Caller.LOCAL,

@@ -31,6 +31,8 @@ START_SECONDS: Final = 20
 """A token must have begun within this time."""
 RETURN_SECONDS: Final = 60.0
 """A place in the line is kept this much longer than its agent was told to wait."""
+LIKELY_RATIO: Final = 0.6
+"""Share of the longest time that a test usually takes: it ends when its estimate has converged."""
 LINE_BPS: Final = 1_000_000_000
 """Taken for the rate of a school whose contract is not known."""
 LIGHT_AT_ONCE: Final = 4
@@ -106,7 +108,7 @@ class Desk:
             upstream=upstream,
             responder=responder,
             reserved_bps=min(rate_of(school), responder.capacity_bps),
-            likely_seconds=float(request.seconds),
+            likely_seconds=LIKELY_RATIO * request.seconds,
         )
         answer = decide(ask, rows.held(sql, now), rows.line(sql, now), now)
         if isinstance(answer, Wait):
@@ -211,7 +213,7 @@ class Desk:
             reserved_bps=reserved,
             payload=write_claims(token),
             granted_at=now,
-            likely_until=now + timedelta(seconds=seconds),
+            likely_until=now + timedelta(seconds=LIKELY_RATIO * seconds),
             holds_until=holds_until(expires_at, seconds),
             rehearsal_id=request.rehearsal,
             waited_seconds=waited,

@@ -69,7 +69,8 @@ def begin(
     if not 1 <= minutes <= LONGEST_MINUTES:
         raise RehearsalRefused("minutes", f"minutes: allowed is 1 to {LONGEST_MINUTES}")
     if len(taking_part) < FEWEST_SCHOOLS:
-        text = f"{len(taking_part)} schools share the upstream {wanted.group!r}: two or more are needed"
+        count = len(taking_part)
+        text = f"{count} schools share the upstream {wanted.group!r}: two or more are needed"
         raise RehearsalRefused("group", text)
     teaching = [one for one in taking_part if _teaches(calendars, one, starts_at, ends_at)]
     if teaching and not wanted.in_lessons:

@@ -261,14 +261,14 @@ class Appliance:
 
     async def _slot(self, slot: Slot) -> None:
         """Run one slot, and again when it was put off."""
+        planned_at = slot.at
         while True:
             before = len(self._city.time.ran)
             await self.heavy.run_slot(slot)
             mine = [one for one in self.heavy.retries if one.until == slot.until]
             if not mine:
-                ran = self._city.time.ran[before:]
-                if any(one.agent == self.number for one in ran):
-                    self._city.time.waits.append((self.now() - slot.at).total_seconds())
+                ran = [one for one in self._city.time.ran[before:] if one.agent == self.number]
+                self._city.time.waits += [(one.start - planned_at).total_seconds() for one in ran]
                 return
             self.heavy.retries = [one for one in self.heavy.retries if one is not mine[0]]
             slot = mine[0]
