@@ -12,6 +12,7 @@ from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
 from collector.pages.listing import Filter
+from collector.pages.policy_view import on_school
 from collector.pages.school import school_page
 from collector.pages.sources import NoSuchWeek, PageSources, frame
 
@@ -77,6 +78,7 @@ def router(sources: PageSources) -> APIRouter:
         page = school_page(sources, text, shown, code, root_of(request))
         if page is None:
             return answers.missing(request, text("error.no_school", code=cut(code)))
-        return answers.page(request, "school.html", {"page": page})
+        held = on_school(text, sources.store, sources.store.school(code), sources.clock.now())
+        return answers.page(request, "school.html", {"page": page, "held": held, "code": code})
 
     return routes

@@ -1,0 +1,190 @@
+"""What the pages of policies show, as words and numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from collector.judge.week import local
+from collector.pages import format as fmt
+from collector.pages.i18n import Words
+from collector.pages.results import ResultLine, probe_words, result_line
+from collector.policy import measure_now, suppression
+from collector.policy.describe import pretty, preview
+from collector.policy.model import Effective, Layer
+from collector.schools.model import School
+from collector.store.interface import Store
+from wire.checks import clock
+from wire.planning.forecast import Forecast
+from wire.planning.timetable import Window
+from wire.policy import parse
+
+PREVIEW_DAYS: Final = 7
+ASKED_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayRow:
+    """One day of the preview."""
+
+    day: str
+    remarks: Sequence[str]
+    lines: Sequence[str]
+    most_bytes: str
+    month_bytes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedRow:
+    """One command to measure now."""
+
+    command_id: str
+    what: str
+    asked_at: str
+    asked_by: str
+    state: str
+    open: bool
+    result: ResultLine | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """One suppression."""
+
+    scope: str
+    text: str
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """One version of a layer."""
+
+    revision: int
+    scope: str
+    sections: str
+    set_at: str
+    set_by: str
+    note: str
+
+
+def days(words: Words, effective: Effective, seed: str, now: datetime) -> list[DayRow]:
+    """The next days of a policy."""
+    found = preview(effective, seed, local(now).date(), PREVIEW_DAYS)
+    return [_day(words, effective, day) for day in found]
+
+
+def sources(effective: Effective) -> list[tuple[str, str]]:
+    """Each section with where it comes from."""
+    return [
+        (section, ", ".join(str(scope) for scope in scopes))
+        for section, scopes in sorted(effective.sources.items())
+    ]
+
+
+def document(effective: Effective) -> str:
+    """The whole policy, to read."""
+    return pretty(parse(effective.text))
+
+
+def choices(words: Words, effective: Effective | None) -> list[tuple[int, str]]:
+    """Tests of the policy that can be asked for now."""
+    tests = () if effective is None else effective.policy.tests
+    return [
+        (number, f"{probe_words(words, test.probe)} → {test.target}")
+        for number, test in enumerate(tests)
+    ]
+
+
+def held(words: Words, found: Sequence[suppression.Suppressed]) -> list[HeldRow]:
+    """Suppressions in force."""
+    return [
+        HeldRow(
+            scope=str(one.scope),
+            text=words("suppress.active", until=fmt.moment(words, one.until), reason=one.reason),
+            set_by=one.set_by,
+        )
+        for one in found
+    ]
+
+
+def on_school(words: Words, store: Store, school: School | None, now: datetime) -> list[HeldRow]:
+    """Suppressions that hold for a school."""
+    if school is None:
+        return []
+    return held(words, store.read(lambda sql: suppression.on_school(sql, school, now)))
+
+
+def asked(words: Words, store: Store, school: School, now: datetime) -> list[AskedRow]:
+    """The newest commands to measure now, with their results."""
+    found = store.read(lambda sql: measure_now.newest(sql, school.code, ASKED_SHOWN))
+    return [_asked(words, store, one, now) for one in found]
+
+
+def layers(words: Words, found: Sequence[Layer]) -> list[LayerRow]:
+    """Versions, as a table has them."""
+    return [
+        LayerRow(
+            revision=one.revision,
+            scope=str(one.scope),
+            sections=" ".join(sorted(set(one.document) - {"format"})) or words("policy.removed"),
+            set_at=fmt.moment(words, one.set_at),
+            set_by=one.set_by,
+            note=one.note,
+        )
+        for one in found
+    ]
+
+
+def _asked(words: Words, store: Store, one: measure_now.Asked, now: datetime) -> AskedRow:
+    result = None
+    if one.agent_id is not None:
+        one = measure_now.look_for_result(store, one, now)
+        result = measure_now.result_of(store, one) if one.finished_at is not None else None
+    state = one.state(now)
+    return AskedRow(
+        command_id=one.command_id,
+        what=f"{probe_words(words, str(one.details['probe']))} → {one.details['target']}",
+        asked_at=fmt.moment(words, one.asked_at),
+        asked_by=one.asked_by,
+        state=state,
+        open=state in ("waiting", "given"),
+        result=None if result is None else result_line(words, result),
+    )
+
+
+def _day(words: Words, effective: Effective, day: Forecast) -> DayRow:
+    policy = effective.policy
+    remarks = [words("policy.closed", reason=day.closed)] if day.closed else []
+    remarks += [
+        words(
+            "policy.dark",
+            hours=f"{clock(dark.from_seconds)}-{clock(dark.to_seconds)}",
+            reason=dark.reason or "-",
+        )
+        for dark in policy.timetable.blackouts_on(day.day)
+    ]
+    lines = []
+    for one in day.windows:
+        test = policy.tests[one.test]
+        left = words("policy.left_out", count=one.left_out_count) if one.left_out_count else ""
+        lines.append(
+            f"{_hours(test.windows[one.window])} "
+            f"{policy.window_names[one.test][one.window]}: {probe_words(words, test.probe)} × "
+            f"{one.planned_count}" + (f" ({left})" if left else "")
+        )
+    return DayRow(
+        day=fmt.day(words, day.day),
+        remarks=remarks,
+        lines=lines or [words("policy.nothing")],
+        most_bytes=_gigabytes(words, day.most_bytes),
+        month_bytes=_gigabytes(words, day.month_most_bytes),
+    )
+
+
+def _hours(window: Window) -> str:
+    return f"{clock(window.from_seconds)}-{clock(window.to_seconds)}"
+
+
+def _gigabytes(words: Words, count: int) -> str:
+    return words("policy.gigabytes", value=f"{count / 1e9:,.1f}")
