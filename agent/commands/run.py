@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -10,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent import identity
 from agent.appliance import APPLIANCE_FILE, Appliance
@@ -43,6 +44,9 @@ from agent.vitals import Vitals
 from wire.ids import uuid4
 from wire.measurement import Measurement
 
+if TYPE_CHECKING:
+    from agent import metrics
+
 log: Final = logging.getLogger(__name__)
 
 
@@ -56,6 +60,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run each test once now, deliver everything, end (0: all delivered, 1: not)",
     )
+    parser.add_argument(
+        "--metrics",
+        metavar="ADDRESS:PORT",
+        help="answer a Prometheus there with the newest results, such as 127.0.0.1:9273",
+    )
+    parser.add_argument(
+        "--metrics-open",
+        action="store_true",
+        help="let --metrics be an address that other machines reach",
+    )
     parser.add_argument("--debug", action="store_true", help="log more")
 
 
@@ -68,11 +82,29 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     directory = state_directory(options.state or config.state_dir, os.environ, Path.home())
-    return live(config, directory, once=options.once)
+    watched = None
+    if options.metrics is not None:
+        from agent.metrics import (  # noqa: PLC0415 - its library takes memory only where asked for
+            AddressRefused,
+            Watched,
+            parse_address,
+        )
+
+        try:
+            watched = Watched(parse_address(options.metrics, is_open=options.metrics_open))
+        except AddressRefused as error:
+            print(error, file=sys.stderr)
+            return 2
+    return live(config, directory, once=options.once, watched=watched)
 
 
 def live(
-    config: Config, directory: Path, *, once: bool = False, command: Sequence[str] = CHILD_COMMAND
+    config: Config,
+    directory: Path,
+    *,
+    once: bool = False,
+    command: Sequence[str] = CHILD_COMMAND,
+    watched: "metrics.Watched | None" = None,
 ) -> int:
     """Hold the state directory and run until a signal, or once; give the exit code."""
     try:
@@ -81,7 +113,10 @@ def live(
             if who is None or who.active is None:
                 print(f"not enrolled (state in {directory}): {identity.ADVICE}", file=sys.stderr)
                 return 1
-            return asyncio.run(_run(config, who, directory, once=once, command=command))
+            with watched or contextlib.nullcontext():
+                return asyncio.run(
+                    _run(config, who, directory, once=once, command=command, watched=watched)
+                )
     except (StateTrouble, TransportRefused) as error:
         print(error, file=sys.stderr)
         return 1
@@ -103,7 +138,13 @@ def set_up_logging(*, debug: bool) -> None:
 
 
 async def _run(
-    config: Config, who: Identity, directory: Path, *, once: bool, command: Sequence[str]
+    config: Config,
+    who: Identity,
+    directory: Path,
+    *,
+    once: bool,
+    command: Sequence[str],
+    watched: "metrics.Watched | None",
 ) -> int:
     clock, chance = SystemClock(), random.SystemRandom()
     assert who.active is not None
@@ -169,6 +210,8 @@ async def _run(
                 )
             )
             pusher.on_change = heart.on_change = runner.write_status
+            if watched is not None:
+                watched.watch(runner)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, runner.stop)
