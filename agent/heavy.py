@@ -211,11 +211,12 @@ class HeavyTests:
     async def _run(self, planned: Planned, context: Fields, leave: Leave) -> Measurement | None:
         with self._under_way():
             try:
+                capped = self.ration.capped(planned, self._day())
                 if not self._book(planned, None):
                     return None
                 whole: dict[str, Json] = {**context}
                 whole |= await self._around.appliance_context(planned.target)
-                result = await self._around.measure(planned, whole, leave.token)
+                result = await self._around.measure(capped, whole, leave.token)
             finally:
                 await self._give_back(leave)
             if result is not None:

@@ -26,9 +26,10 @@ from agent.budget import (
 from agent.state import write_json
 from wire.failure import Outcome
 from wire.measurement import Json, Measurement
-from wire.planning.cost import Budget
+from wire.planning.cost import HEADER_FACTOR, Budget
 from wire.planning.planned import Planned, bound_of, calibrated, cost_key
 from wire.planning.schedule import Slot, Timetable, plan
+from wire.probes import PROBES
 
 log: Final = logging.getLogger(__name__)
 
@@ -114,6 +115,31 @@ class Ration:
                     f"the test may take {worst_bytes:,}"
                 )
         return ""
+
+    def capped(self, planned: Planned, day: date) -> Planned:
+        """The same test, told to end before it passes what is left of the day and the month.
+
+        Not told to end at what is set aside for it: a line that has become faster needs more than
+        the runs before, and would never be measured again. A run for a person that begins with
+        nothing left is not cut short.
+        """
+        option = PROBES[planned.probe].options.get("max_bytes")
+        left = [
+            limit - spent
+            for limit, spent in (
+                (self._budget.day_bytes, self.ledger.spent_on(day)),
+                (self._budget.month_bytes, self.ledger.spent_in_month(day)),
+            )
+            if limit is not None
+        ]
+        if option is None or not left:
+            return planned
+        given = planned.options.get("max_bytes", option.default)
+        bounds = [int(min(left) / HEADER_FACTOR), given, option.maximum]
+        most_bytes = min(int(bound) for bound in bounds if isinstance(bound, int | float))
+        if option.minimum is not None and most_bytes < option.minimum:
+            return planned
+        return replace(planned, options={**planned.options, "max_bytes": most_bytes})
 
     def reserve(self, planned: Planned, day: date) -> None:
         """Set the worst case aside. Raises OSError when it cannot be written down."""

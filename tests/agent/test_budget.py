@@ -14,7 +14,7 @@ from agent.ration import Ration, read_ledger
 from tests.agent.spooling import measurement
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.measurement import Measurement
-from wire.planning.cost import Budget
+from wire.planning.cost import HEADER_FACTOR, Budget
 from wire.planning.planned import Planned, bound_of, calibrated, cost_key
 from wire.planning.schedule import Blackout, Slot, Timetable, Window, plan
 
@@ -191,6 +191,21 @@ def test_a_crash_during_a_test_is_paid_for(tmp_path: Path) -> None:
     third = Ration(Budget(day_bytes=10**10), TESTS, TABLE, "a", path)
     assert third.ledger.spent_on(day) == second.ledger.spent_on(day)
     assert third.ledger == second.ledger
+
+
+def test_a_test_is_told_to_end_before_it_passes_what_is_left() -> None:
+    """Of the day or the month, whichever is less; its ledger keeps the test's own name."""
+    day = date(2026, 6, 1)
+    budget = Budget(day_bytes=10**10, month_bytes=10**9)
+    ration = Ration(budget, TESTS, TABLE, "a", None)
+    capped = ration.capped(TESTS[0], day)
+    assert capped.options["max_bytes"] == int(10**9 / HEADER_FACTOR)
+    assert replace(capped, options=TESTS[0].options) == TESTS[0]
+    asked = replace(TESTS[0], options={**TESTS[0].options, "max_bytes": 5_000_000})
+    assert ration.capped(asked, day) == asked
+    ration.reserve(TESTS[0], day)
+    assert ration.capped(TESTS[0], day) == TESTS[0]  # all of it is set aside: for a person only
+    assert Ration(Budget(), TESTS, TABLE, "a", None).capped(TESTS[0], day) == TESTS[0]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"since": 5}', '{"days": {"x": -1}}'])
