@@ -23,7 +23,7 @@ from collector.commands.common import (
     reporting,
 )
 from collector.commands.remote_write import add_remote_write, targets_of
-from collector.commands.serve_access import access_of, add_access
+from collector.commands.serve_access import access_of, add_access, provider_of
 from collector.config import (
     DEFAULT_LISTEN,
     ServeConfig,
@@ -100,6 +100,7 @@ def _serve(options: argparse.Namespace) -> int:
     )
     allow_descriptors()
     criteria, calendars = criteria_of(options), calendars_of(options)
+    provider = provider_of(options, SystemClock())
     retention = load_policy(options.retention)
     remote_writes = targets_of(options)
     store = open_store(options)
@@ -112,6 +113,7 @@ def _serve(options: argparse.Namespace) -> int:
             week=config.week,
             insecure_lab=config.insecure_lab,
             access=access_of(options),
+            provider=provider,
             retention=retention,
             remote_writes=remote_writes,
             slot_keys=_slot_keys(options, store),

@@ -2,8 +2,18 @@
 
 import argparse
 import ipaddress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from collector.clock import Clock
+from collector.judge.reading import ConfigRefused
 from collector.operators.access import Access, Network
+from collector.operators.provider_file import load_provider
+from collector.operators.provider_model import IdentityProvider
+
+if TYPE_CHECKING:
+    from collector.operators.provider import Provider  # its libraries load where they are used
 
 
 def add_access(command: argparse.ArgumentParser) -> None:
@@ -23,6 +33,24 @@ def add_access(command: argparse.ArgumentParser) -> None:
         default=[],
         help="a machine or network beside this one that may read /metrics; may be repeated",
     )
+    group.add_argument(
+        "--oidc",
+        metavar="FILE",
+        type=Path,
+        help="identity provider through which operators sign in too (TOML)",
+    )
+
+
+def provider_of(options: argparse.Namespace, clock: Clock) -> IdentityProvider | None:
+    """Give the provider of ``--oidc``. Raises ConfigRefused."""
+    if options.oidc is None:
+        return None
+    config = load_provider(options.oidc)
+    provider: type[Provider] = import_module("collector.operators.provider").Provider
+    try:
+        return provider(config, clock)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigRefused([f"{options.oidc}: provider.ca_file: {error}"]) from None
 
 
 def access_of(options: argparse.Namespace) -> Access:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,6 +11,7 @@ from collector.clock import Clock
 from collector.operators import accounts, lockout, passwords, sessions
 from collector.operators.audit import audit
 from collector.operators.model import Operator
+from collector.operators.provider_model import Identity
 from collector.store.interface import Store
 from collector.store.sql import Sql
 
@@ -103,6 +105,45 @@ class SignIn:
             return self.admit(sql, operator, came, "password")
 
         return self._store.write(finish)
+
+    def with_provider(self, identity: Identity, came: Came) -> Admitted:
+        """Sign in whom the provider vouches for; the account is made at the first time.
+
+        Raises :class:`SignInRefused` where the account is disabled or the name is somebody else's.
+        """
+
+        def work(sql: Sql) -> Admitted:
+            sql.lock("operators")
+            now = self._clock.now()
+            operator = accounts.by_provider(sql, identity.subject)
+            if operator is None:
+                operator = self._new_from_provider(sql, identity)
+            elif operator.disabled_at is not None:
+                raise SignInRefused(f"{operator.name} is disabled")
+            elif operator.role is not identity.role:
+                accounts.set_role(sql, operator, identity.role, keep_one=False)
+                detail = {"before": operator.role.value, "after": identity.role.value}
+                audit(sql, "provider", "operator.role", operator.name, detail, now)
+            return self.admit(sql, replace(operator, role=identity.role), came, "provider")
+
+        return self._store.write(work)
+
+    def _new_from_provider(self, sql: Sql, identity: Identity) -> Operator:
+        now = self._clock.now()
+        try:
+            accounts.add(
+                sql,
+                str(uuid.uuid4()),
+                identity.name,
+                identity.role,
+                None,
+                now,
+                provider_subject=identity.subject,
+            )
+        except accounts.AccountRefused as error:  # never taken over by a name alone
+            raise SignInRefused(f"{error}; it is not the provider's") from None
+        audit(sql, "provider", "operator.add", identity.name, {"role": identity.role.value}, now)
+        return accounts.require(sql, identity.name)
 
     def admit(self, sql: Sql, operator: Operator, came: Came, way: str) -> Admitted:
         """Begin a session with a new secret, in the transaction of the caller."""

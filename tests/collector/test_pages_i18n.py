@@ -11,9 +11,11 @@ from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
+from collector.policy.measure_now import Stage
 from collector.schools.model import Kind, Line
 from collector.views import AgentHealth
 from wire.failure import FailureCode, Outcome
+from wire.heartbeat import PolicyState
 
 PAGES = Path(collector.pages.__file__).parent
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -67,7 +69,8 @@ def test_every_key_is_used() -> None:
     families = {
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
-        *("role", "weak", "refused", "account_refused"),
+        *("role", "weak", "refused", "account_refused", "provider"),
+        *("now_state", "policy_state"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -96,6 +99,8 @@ def test_every_key_is_used() -> None:
         ("role", Role),
         ("fleet_state", State),
         ("fleet_advice", State),
+        ("now_state", Stage),
+        ("policy_state", PolicyState),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> None:
