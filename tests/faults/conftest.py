@@ -8,6 +8,10 @@ from typing import Final
 
 import pytest
 
+from tests.collector.conftest import serve, serving, sqlite_url, store, url
+
+__all__ = ["case", "serve", "serving", "sqlite_url", "store", "url"]
+
 _HEAD: Final = ("case", "what", "runs", "lost", "duplicates", "other figures")
 _PROPERTY: Final = "fault-case"
 
