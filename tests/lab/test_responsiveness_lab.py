@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lab.netns import Host, chain
+from tests.lab.delaybox import Wire
+from tests.lab.netns import Host, Link, chain
 from tests.lab.presets import MBPS, line
 from tests.lab.probing import measured
+from tests.lab.test_cross_traffic import background
 from tests.lab.test_throughput_lab import responder
 
 pytestmark = pytest.mark.lab
@@ -64,3 +66,36 @@ def test_only_the_direction_with_the_queue_shows_it() -> None:
         values = responsiveness(hosts[0], place)
     assert values["download_working_rtt_median_seconds"] < 0.1
     assert values["upload_working_rtt_median_seconds"] > 0.2
+
+
+def test_others_on_the_line_leave_the_working_round_trip_that_of_the_queue() -> None:
+    """The load fills what they leave; the queue is as long and said to be as long as without."""
+    with (
+        chain(line(108 * MBPS, None, RTT_SECONDS, 0.1)) as hosts,
+        responder(hosts[-1]) as place,
+        background(hosts[0], hosts[-1], "-u", "-l", "1400"),
+    ):
+        values = responsiveness(hosts[0], place)
+    left_bps = 0.6 * 108e6 * 1448 / 1514
+    assert values["download_load_bps"] == pytest.approx(left_bps, rel=0.1)
+    assert values["upload_load_bps"] > 1.3 * left_bps  # nobody else sends that way
+    for way in WAYS:
+        full = RTT_SECONDS + 0.1
+        assert values[f"{way}_working_rtt_median_seconds"] == pytest.approx(full, rel=0.25)
+        assert values[f"{way}_foreign_probes_count"] >= 10
+
+
+def test_loss_alone_is_no_queue() -> None:
+    """2 % of the packets lost, no standing queue: the round trips stay, what was lost is counted.
+
+    A lost SYN costs a second (RFC 6298): that is told, and does not make the median.
+    """
+    lossy = Wire(delay_seconds=RTT_SECONDS / 2, loss_ratio=0.02)
+    links = [*line(50 * MBPS, None, 0.0, 0.2)[:2], Link(down_wire=lossy, up_wire=lossy)]
+    with chain(links) as hosts, responder(hosts[-1]) as place:
+        values = responsiveness(hosts[0], place)
+    for way in WAYS:
+        assert values[f"{way}_load_bps"] < 25e6  # TCP takes loss for a full path
+        assert values[f"{way}_working_rtt_median_seconds"] < 2 * RTT_SECONDS
+        assert values[f"{way}_foreign_probes_count"] >= 10
+        assert values[f"{way}_lost_probes_count"] <= 0.2 * values[f"{way}_foreign_probes_count"]
