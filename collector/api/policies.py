@@ -70,7 +70,7 @@ class CommandOut(_Answer):
     """One test that was asked for."""
 
     command_id: str
-    state: str = Field(description="waiting, given, done or expired")
+    state: measure_now.Stage
     asked_at: datetime
     expires_at: datetime
     result_id: str | None
@@ -149,7 +149,7 @@ def router(context: Context, policies: Policies) -> APIRouter:
         asked = measure_now.look_for_result(store, asked, now)
         return CommandOut(
             command_id=asked.command_id,
-            state=asked.state(now),
+            state=asked.stage(now),
             asked_at=asked.asked_at,
             expires_at=asked.expires_at,
             result_id=asked.result_id,

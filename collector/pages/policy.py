@@ -201,6 +201,7 @@ class PolicyPages:
             "days": [] if found is None else policy_view.days(words, found, code, now),
             "document": "" if found is None else policy_view.document(found),
             "choices": policy_view.choices(words, found),
+            "agents": policy_view.agents(words, self._store, school),
             "held": policy_view.on_school(words, self._store, school, now),
             "asked": policy_view.asked(words, self._store, school, now),
             "problems": problems,

@@ -12,6 +12,7 @@ from collector.pages.results import ResultLine, probe_words, result_line
 from collector.policy import measure_now, suppression
 from collector.policy.describe import pretty, preview
 from collector.policy.model import Effective, Layer
+from collector.policy.reported import reported
 from collector.schools.model import School
 from collector.store.interface import Store
 from wire.checks import clock
@@ -121,6 +122,20 @@ def asked(words: Words, store: Store, school: School, now: datetime) -> list[Ask
     return [_asked(words, store, one, now) for one in found]
 
 
+def agents(words: Words, store: Store, school: School) -> list[str]:
+    """What each agent says of its policy."""
+    lines = []
+    for one in store.read(lambda sql: reported(sql, school.code)):
+        report = one.report
+        if report is None:
+            said = words("policy.not_heard")
+        else:
+            said = words(f"policy_state.{report.state.value}", version=report.version or "-")
+            said += f" {report.text}" if report.text else ""
+        lines.append(f"{one.agent_id[:8]}: {said}")
+    return lines
+
+
 def layers(words: Words, found: Sequence[Layer]) -> list[LayerRow]:
     """Versions, as a table has them."""
     return [
@@ -141,14 +156,14 @@ def _asked(words: Words, store: Store, one: measure_now.Asked, now: datetime) ->
     if one.agent_id is not None:
         one = measure_now.look_for_result(store, one, now)
         result = measure_now.result_of(store, one) if one.finished_at is not None else None
-    state = one.state(now)
+    stage = one.stage(now)
     return AskedRow(
         command_id=one.command_id,
         what=f"{probe_words(words, str(one.details['probe']))} → {one.details['target']}",
         asked_at=fmt.moment(words, one.asked_at),
         asked_by=one.asked_by,
-        state=state,
-        open=state in ("waiting", "given"),
+        state=stage.value,
+        open=stage in (measure_now.Stage.WAITING, measure_now.Stage.GIVEN),
         result=None if result is None else result_line(words, result),
     )
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
@@ -35,6 +36,16 @@ _COLUMNS: Final = (
 )
 
 
+class Stage(StrEnum):
+    """How far a command has come."""
+
+    WAITING = "waiting"
+    GIVEN = "given"
+    """An agent has it."""
+    DONE = "done"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One command and what became of it."""
@@ -50,15 +61,14 @@ class Asked:
     finished_at: datetime | None
     result_id: str | None
 
-    def state(self, now: datetime) -> str:
-        """``done``, ``given`` (an agent has it), ``expired``, ``waiting``."""
+    def stage(self, now: datetime) -> Stage:
+        """How far it has come; what an agent has may end after it has expired."""
         if self.finished_at is not None:
-            return "done"
-        if now >= self.expires_at + EXPIRES_AFTER:
-            return "expired"
-        if self.delivered_at is not None:
-            return "given"
-        return "expired" if now >= self.expires_at else "waiting"
+            return Stage.DONE
+        given = self.delivered_at is not None
+        if now >= (self.expires_at + EXPIRES_AFTER if given else self.expires_at):
+            return Stage.EXPIRED
+        return Stage.GIVEN if given else Stage.WAITING
 
 
 def ask(store: Store, school_code: str, planned: Planned, author: Author, random: Random) -> Asked:

@@ -65,4 +65,8 @@ def add_days(
 
 def _union(first: Sequence[Json], second: Sequence[Json]) -> list[Json]:
     """Both, in order, each entry once."""
-    return [*first, *(entry for entry in second if entry not in first)]
+    found: list[Json] = []
+    for entry in (*first, *second):
+        if entry not in found:
+            found.append(entry)
+    return found
