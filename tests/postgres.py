@@ -130,6 +130,20 @@ class Cluster:
         assert self._process is not None
         return self._process.pid
 
+    def cpu_seconds(self) -> float:
+        """User and system time of the server: all of its processes, also those that ended."""
+        seconds = 0
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                number, fields = int(entry.parent.name), entry.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended while we looked
+            if number == self.pid:
+                seconds += sum(map(int, fields[11:15]))  # its own and of children it waited for
+            elif int(fields[1]) == self.pid:
+                seconds += sum(map(int, fields[11:13]))
+        return seconds / os.sysconf("SC_CLK_TCK")
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [str(self._programs / "postgres"), "-D", str(self._data)]

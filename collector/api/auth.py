@@ -34,15 +34,19 @@ def require_private(request: Request, *, insecure_lab: bool) -> None:
     )
 
 
-def require_agent(request: Request, store: Store, now: datetime | None = None) -> Agent:
-    """Give the agent whose token is presented. Raises :class:`Refusal` (401, 403).
-
-    ``now``: for the gate, which alone looks whether the token has expired.
-    """
+def require_agent(request: Request, store: Store) -> Agent:
+    """Give the agent that the gate let through, else look it up. Raises :class:`Refusal`."""
     admitted = request.scope.get(AGENT_OF_SCOPE)
     if isinstance(admitted, Agent):
         return admitted
-    agent = store.agent_by_token(bearer_sha256(request))
+    return welcome(store.agent_by_token(bearer_sha256(request)), None)
+
+
+def welcome(agent: Agent | None, now: datetime | None) -> Agent:
+    """Turn away who is not known, expired or revoked. Raises :class:`Refusal` (401, 403).
+
+    ``now``: for the gate, which alone looks whether the token has expired.
+    """
     if agent is None:
         raise _not_known()
     if agent.token_expires_at is not None and now is not None and now > agent.token_expires_at:

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive
 
-from collector.api.auth import AGENT_OF_SCOPE, require_agent, require_private
+from collector.api.auth import AGENT_OF_SCOPE, bearer_sha256, require_private, welcome
 from collector.api.body import read_body
 from collector.api.ingest import store_refusal
+from collector.api.known_agents import KnownAgents
 from collector.api.policy_of_routes import Caller
 from collector.api.refusal import Refusal
 from collector.clock import Clock
@@ -58,15 +59,18 @@ class Keeper:
         self._show = show
         self._insecure_lab = insecure_lab
         self._has_operators = False
+        self._known = KnownAgents(store, clock)
 
     async def admit(self, caller: Caller, request: Request) -> Response | Receive:
         """Give what the route reads the body from, or the answer that turns it away."""
         try:
-            if caller is Caller.AGENT:  # the busy one, without a thread
+            if caller is Caller.AGENT:  # the busy one, without a thread where it was here just now
                 require_private(request, insecure_lab=self._insecure_lab)
-                request.scope[AGENT_OF_SCOPE] = require_agent(
-                    request, self._store, self._clock.now()
+                hashed = bearer_sha256(request)
+                agent = self._known.recall(hashed) or await run_in_threadpool(
+                    self._known.ask, hashed
                 )
+                request.scope[AGENT_OF_SCOPE] = welcome(agent, self._clock.now())
                 return request.receive
             return await self._person(caller, request)
         except Refusal as refusal:

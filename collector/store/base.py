@@ -25,6 +25,7 @@ class SqlStore(ABC):
     def __init__(self, writer: GroupWriter[Any], applied: Sequence[Migration]) -> None:
         self._writer = writer
         self._applied = applied
+        self._changes = 0
 
     @abstractmethod
     def read(self, question: Callable[[Sql], T]) -> T:
@@ -32,7 +33,16 @@ class SqlStore(ABC):
 
     def write(self, work: Callable[[Sql], T]) -> T:
         """See the interface."""
-        return self._writer.run(work)
+        try:
+            return self._writer.run(work)
+        finally:
+            self._changes += (
+                1  # also where COMMIT is in doubt; a step lost to a race still moves it
+            )
+
+    def changes(self) -> int:
+        """See the interface."""
+        return self._changes
 
     # -- results -----------------------------------------------------------------------------
     def submit(self, batch: Batch) -> "Future[None]":

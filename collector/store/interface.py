@@ -304,6 +304,10 @@ class Store(Protocol):
         """
         ...
 
+    def changes(self) -> int:
+        """How often this store object has written anything but batches, for short memories."""
+        ...
+
     # -- settings and health -----------------------------------------------------------------
     def setting(self, name: str) -> str | None:
         """A setting kept in the database (for example ``simulated_city``)."""
