@@ -5,7 +5,7 @@ and U, and who types them for 1 and 0 is understood (https://www.crockford.com/b
 check symbol is Luhn's modulo 32: every single wrong symbol and nearly every exchange of two
 neighbours is found before anything is sent.
 
-A scanned text names the collector too: ``hakaru-enrol https://collector.example K7QM-3XTA-9H2C``.
+A scanned text names the collector too: ``hakaru-enrol https://collector.example K7QM-3XTA-9H26``.
 It is no address, so no phone opens it and no browser keeps it.
 """
 
@@ -26,7 +26,7 @@ _TYPED: Final = str.maketrans("OIL", "011", _HYPHENS)
 
 
 def make_code(chance: random.Random) -> str:
-    """Make a code such as ``K7QM-3XTA-9H2C``. Give it ``random.SystemRandom``."""
+    """Make a code such as ``K7QM-3XTA-9H26``. Give it ``random.SystemRandom``."""
     symbols = "".join(chance.choice(ALPHABET) for _ in range(SYMBOLS))
     return grouped(symbols + check_symbol(symbols))
 

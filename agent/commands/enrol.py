@@ -17,7 +17,7 @@ from wire.parsing import Refused
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Example: hakaru-agent enrol --collector https://collector.example --code K7QM-3XTA-9H2C"
+        "Example: hakaru-agent enrol --collector https://collector.example --code K7QM-3XTA-9H26"
     )
     parser.add_argument("--collector", metavar="URL", help="https://HOST[:PORT]")
     parser.add_argument("--code", help="the one-time code; - reads it from standard input")

@@ -14,7 +14,7 @@ class EnrolIn(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    code: str = Field(min_length=1, max_length=64, examples=["K7QM-3XTA-9H2C"])
+    code: str = Field(min_length=1, max_length=64, examples=["K7QM-3XTA-9H26"])
     agent_id: str = Field(
         pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         max_length=36,
