@@ -50,7 +50,8 @@ def read(directory: Path) -> dict[str, Any]:
         state["collector"] = who.active.collector
         state["school"] = {"code": who.active.school_code, "name": who.active.school_name}
     told = _told(directory / STATUS_FILE)
-    state |= {name: told[name] for name in ("at", "spool", "delivery", "schedule") if name in told}
+    shown = ("at", "spool", "delivery", "schedule", "policy")
+    state |= {name: told[name] for name in shown if name in told}
     if isinstance(state.get("spool"), dict):
         state["spool"]["set_aside"] = [path.name for path in damaged_files(directory / SPOOL_FILE)]
     return state
@@ -89,6 +90,12 @@ def describe(state: Mapping[str, Any]) -> str:
             f"           last delivery {delivery.get('last_delivery_at') or 'never'}, "
             f"last failure {delivery.get('last_failure_at') or 'never'}"
         )
+    if isinstance(policy := state.get("policy"), dict):
+        said = f": {policy['text']}" if policy.get("text") else ""
+        lines.append(f"policy     {policy.get('version') or 'none'} {policy.get('state')}{said}")
+        if policy.get("suppressed_until"):
+            until, reason = policy["suppressed_until"], policy.get("suppressed_reason")
+            lines.append(f"suppressed until {until}: {reason}")
     return "\n".join(lines)
 
 
