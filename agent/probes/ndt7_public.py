@@ -19,13 +19,20 @@ from agent.engines.locate import TESTS, Server, locate, parse_wss, with_client
 from agent.engines.web import Trust, is_global, secure, trust
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Report, Request
-from agent.probes.throughput import Ticker, direction_confidence, direction_values
+from agent.probes.throughput import (
+    MAX_BYTES,
+    Ticker,
+    direction_confidence,
+    direction_context,
+    direction_values,
+)
 from agent.resolve import Address
 from agent.target_url import parse_url
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import Target
 from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.flow import Test
+from agent.throughput.limits import Allowance, Limits
 from agent.throughput.transport import TlsFlowSocket
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
@@ -61,6 +68,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         form="file",
         help="certificates to trust instead of the machine's (PEM file)",
     ),
+    "max_bytes": MAX_BYTES,
 }
 
 _MLAB: Final = ("measurement-lab.org", "measurementlab.net")
@@ -88,16 +96,21 @@ def probe(request: Request, report: Report) -> Findings:
     clock, flows, seconds = request.clock, options["flows"], options["seconds"]
     assert isinstance(flows, int)
     assert isinstance(seconds, float)
+    most_bytes = options["max_bytes"]
+    assert most_bytes is None or isinstance(most_bytes, int)
+    allowance = Allowance(clock, request.deadline_seconds, most_bytes)
     trusted, found = _find(request.target, options, clock)
     wanted: Sequence[Test] = [
         test for test in ("download", "upload") if options["direction"] in (test, "both")
     ]
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
+    beside: dict[str, Json] = {}
     servers, tried, result = found.servers, 0, None
-    for test in wanted:
+    for number, test in enumerate(wanted):
+        limits = allowance.share(len(wanted) - number)
 
-        def one(server: Server, test: Test = test) -> DirectionResult:
+        def one(server: Server, test: Test = test, limits: Limits = limits) -> DirectionResult:
             return measure_direction(
                 _targets(server, trusted, found, clock),
                 test,
@@ -105,6 +118,7 @@ def probe(request: Request, report: Report) -> Findings:
                 seconds=seconds,
                 clock=clock,
                 on_tick=Ticker(report, test, seconds, None),
+                limits=limits,
             )
 
         try:
@@ -115,8 +129,11 @@ def probe(request: Request, report: Report) -> Findings:
         servers, tried = [server], tried + failed + 1  # the second direction: the same server
         values |= direction_values(result)
         confidence |= direction_confidence(result)
+        beside |= direction_context(result)
+        allowance.spend(result.total_bytes, flows)
     assert result is not None
     context: dict[str, Json] = {
+        **beside,
         "engine": found.engine,
         "server": servers[0].machine,
         "servers_tried_count": tried - len(wanted) + 1,

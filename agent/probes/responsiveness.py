@@ -14,6 +14,7 @@ from typing import Final
 from agent.clock import Clock
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
+from agent.probes.throughput import MAX_BYTES
 from agent.target import parse_host_port
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import CONNECT_SECONDS, Target
@@ -21,6 +22,7 @@ from agent.throughput.connect import resolve as resolve_target
 from agent.throughput.flow import Test
 from agent.throughput.foreign import TIMEOUT_SECONDS, ForeignProber
 from agent.throughput.handshake import PROMPT_QUERY
+from agent.throughput.limits import Allowance, Limits
 from agent.throughput.loaded import Loaded
 from agent.throughput.why import limited_by
 from agent.throughput.working_latency import (
@@ -59,6 +61,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         choices=("download", "upload", "both"),
         help="which way the data flow, seen from here",
     ),
+    "max_bytes": MAX_BYTES,
 }
 REVISION: Final = "draft-ietf-ippm-responsiveness-09"
 IDLE_PROBES: Final = 10
@@ -76,18 +79,25 @@ def probe(request: Request, report: Report) -> Findings:
     flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
     assert isinstance(flows, int)
     assert isinstance(seconds, float)
+    most_bytes = options["max_bytes"]
+    assert most_bytes is None or isinstance(most_bytes, int)
+    allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
     target = _reachable(resolve_target(host, port, request.token), request.clock)
     idle_seconds, values = _idle(target, request.clock, report)
     confidence: dict[str, Json] = {}
-    for test in wanted:
-        run = _Run(target, test, flows, seconds, idle_seconds)
+    for number, test in enumerate(wanted):
+        limits = allowance.share(len(wanted) - number)
+        run = _Run(target, test, flows, seconds, idle_seconds, limits)
         try:
             found = run.measure(request, report)
         except MeasurementFailed as error:
             error.partial = {**values, **error.partial}
             raise
+        moved = found[0][f"{test}_bytes"]
+        assert isinstance(moved, int)
+        allowance.spend(moved, flows)
         values |= found[0]
         confidence |= found[1]
     context: dict[str, Json] = {
@@ -152,6 +162,7 @@ class _Run:
     flows: int
     seconds: float
     idle_seconds: float
+    limits: Limits
 
     def measure(self, request: Request, report: Report) -> tuple[dict[str, Json], dict[str, Json]]:
         """Load and probe; give values and confidence. Raises with what was found as partial."""
@@ -178,6 +189,7 @@ class _Run:
                 clock=request.clock,
                 on_tick=loaded.tick,
                 on_open=loaded.open,
+                limits=self.limits,
             )
         except MeasurementFailed as error:
             loaded.close()
