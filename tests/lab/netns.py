@@ -207,6 +207,27 @@ def shape(name: str, device: str, rate: Rate) -> None:
              "rate", f"{rate.bps}bit", "burst", str(rate.bucket_bytes), *queue)  # fmt: skip
 
 
+def branch(router: Host, far: Host, index: int, down: Rate) -> Host:
+    """Join one more host to ``router``, with a rate towards it; ``far`` finds the way back.
+
+    For hosts beside the first of a chain. It goes with the chain.
+    """
+    name = f"{router.name.rpartition('-')[0]}-branch{index}"
+    _make_host(name, Tcp())
+    near, back = f"branch{index}", f"10.98.{index}"
+    _ip("link", "add", "far0", "netns", name, "type", "veth",
+        "peer", "name", near, "netns", router.name)  # fmt: skip
+    for place, device, last in ((name, "far0", 1), (router.name, near, 2)):
+        _ip("-n", place, "address", "add", f"{back}.{last}/24", "dev", device)
+        _ip("-n", place, "link", "set", device, "up")
+    cubic = ("congctl", Tcp().congestion)
+    _ip("-n", name, "route", "add", "default", "via", f"{back}.2", *cubic)
+    _ip("-n", far.name, "route", "add", f"{back}.0/24",
+        "via", f"{far.address.rpartition('.')[0]}.1", *cubic)  # fmt: skip
+    shape(router.name, near, down)
+    return Host(name, f"{back}.1")
+
+
 def queue_statistics(host: Host, device: str) -> dict[str, int]:
     """Bytes and packets the shaper of ``device`` passed, and packets its full queue dropped."""
     shown = host.run("tc", "-s", "-j", "qdisc", "show", "dev", device, "root").stdout
