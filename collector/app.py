@@ -16,6 +16,7 @@ from collector.api import (
     fleet,
     heartbeat,
     identity,
+    late,
     operations,
     questions,
     slots,
@@ -144,7 +145,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
-    for module in (enrol, fleet, heartbeat, identity, questions, operations, time):
+    for module in (enrol, fleet, heartbeat, identity, late, questions, operations, time):
         app.include_router(module.router(context))
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
     attach(app, pages)

@@ -14,8 +14,9 @@ from collector.judge.criteria import Criteria
 from collector.judge.model import Figure, Observation, Verdict
 from collector.judge.verdict import judge
 from collector.judge.week import Week, last_complete_week
+from collector.revisions.save import save_judged
 from collector.schools.model import School
-from collector.store.interface import Store
+from collector.store.interface import SchoolWeek, Store
 from collector.views import (
     AgentHealth,
     CityView,
@@ -45,6 +46,8 @@ __all__ = [
 
 
 WEEKS_OF_POINTS: Final = 4
+SAVED_AT_ONCE: Final = 2_000
+"""School weeks whose verdicts one transaction saves: results that arrive do not wait for long."""
 
 
 def judge_weeks(
@@ -84,8 +87,18 @@ def judge_dirty(store: Store, criteria: Criteria, calendars: Calendars, *, now: 
     Results that arrive while this runs leave their week marked for the next time.
     """
     dirty = store.dirty_weeks()
-    if dirty:
-        store.save_verdicts(judge_weeks(store, criteria, calendars, dirty), now, dirty)
+    waiting: list[Verdict] = []
+    marks: dict[SchoolWeek, int] = {}
+    for group in _by_week(dirty):
+        verdicts = _by_school(judge_weeks(store, criteria, calendars, group))
+        for one in group:
+            waiting += verdicts.get(one[0], ())
+            marks[one] = dirty[one]
+            if len(marks) >= SAVED_AT_ONCE:
+                save_judged(store, waiting, now, marks)
+                waiting, marks = [], {}
+    if marks:
+        save_judged(store, waiting, now, marks)
     return len(dirty)
 
 
@@ -109,8 +122,8 @@ def ensure_week(
     verdicts = judge_weeks(
         store, criteria, calendars, [(code, str(week), simulated) for code in lacking]
     )
-    if verdicts:
-        store.save_verdicts(verdicts, now)
+    for start in range(0, len(verdicts), 2 * SAVED_AT_ONCE):
+        save_judged(store, verdicts[start : start + 2 * SAVED_AT_ONCE], now)
     return verdicts
 
 
@@ -207,6 +220,21 @@ def school_view(
             failures=store.latest_results(code, limit=limit, failures_only=True),
         ),
     )
+
+
+def _by_week(dirty: Iterable[SchoolWeek]) -> list[list[SchoolWeek]]:
+    """School weeks that one question to the store answers, in order of the weeks."""
+    found: dict[tuple[str, bool], list[SchoolWeek]] = defaultdict(list)
+    for one in sorted(dirty):
+        found[one[1], one[2]].append(one)
+    return [found[key] for key in sorted(found)]
+
+
+def _by_school(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        found[verdict.school_code].append(verdict)
+    return found
 
 
 def _observations(

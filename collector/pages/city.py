@@ -14,6 +14,7 @@ from collector.pages import listing
 from collector.pages.i18n import Words
 from collector.pages.results import RealPanel, real_panel
 from collector.pages.sources import Frame, PageSources
+from collector.revisions.rows import newest_number
 from collector.views import CityView, FigureCount, GroupCount
 
 WEEKS_OF_TREND: Final = 8
@@ -67,6 +68,8 @@ class CityPage:
     weeks: Sequence[tuple[str, str]]
     running: bool
     """The week shown has not ended."""
+    revised: tuple[str, str] | None
+    """Words and address of the newest revision of this week's verdicts."""
     total: int
     quiet: Tally
     lesson: Tally
@@ -114,6 +117,7 @@ def city_page(
         week=week,
         weeks=week_choices(words, frame),
         running=bool(week) and frame.running(week),
+        revised=_revised(sources, words, frame, root) if week else None,
         total=view.city.schools,
         quiet=_tally(view.city.quiet),
         lesson=_tally(view.city.lesson),
@@ -138,6 +142,14 @@ def city_page(
         reset_url=f"{root}/{query}#schools",
         rows=listing.choose(lines, wanted),
     )
+
+
+def _revised(sources: PageSources, words: Words, frame: Frame, root: str) -> tuple[str, str] | None:
+    week = str(frame.week)
+    number = sources.store.read(lambda sql: newest_number(sql, week, simulated=frame.simulated))
+    if number is None:
+        return None
+    return words("late.link", number=number), f"{root}/weeks/{week}/revisions"
 
 
 def week_choices(words: Words, frame: Frame) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from collector.pages import late
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
@@ -21,6 +22,7 @@ def attach(app: FastAPI, sources: PageSources) -> None:
     """Serve the pages and their static files from ``app``."""
     app.mount("/static", _Static(directory=HERE / "static"), name="static")
     app.include_router(router(sources))
+    app.include_router(late.router(sources, Answers(sources)))
 
 
 class _Static(StaticFiles):

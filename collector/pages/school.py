@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from collector.compliance import school_view
 from collector.judge.calendar import Window
@@ -41,6 +41,7 @@ class SchoolPage:
     region: str
     sample: bool
     back_url: str
+    clocks_url: str
     week: str
     weeks: Sequence[tuple[str, str]]
     running: bool
@@ -86,6 +87,7 @@ def school_page(
         region=school.region,
         sample=school.sample,
         back_url=f"{root}/{query}",
+        clocks_url=f"{root}/schools/{quote(school.code, safe='')}/clocks",
         week=str(frame.week) if frame.weeks else "",
         weeks=week_choices(words, frame),
         running=bool(frame.weeks) and frame.running(str(frame.week)),

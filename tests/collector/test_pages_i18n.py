@@ -12,6 +12,7 @@ from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
+from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.views import AgentHealth
 from wire.failure import FailureCode, Outcome
@@ -70,7 +71,7 @@ def test_every_key_is_used() -> None:
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
         *("role", "weak", "refused", "account_refused", "provider"),
-        *("now_state", "policy_state"),
+        *("now_state", "policy_state", "late_cause"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -98,6 +99,7 @@ def test_every_key_is_used() -> None:
         ("outcome", Outcome),
         ("role", Role),
         ("fleet_state", State),
+        ("late_cause", Cause),
         ("fleet_advice", State),
         ("now_state", Stage),
         ("policy_state", PolicyState),
