@@ -135,10 +135,10 @@ class Cluster:
         seconds = 0
         for entry in Path("/proc").glob("[0-9]*/stat"):
             try:
-                number, fields = int(entry.parent.name), entry.read_text().rpartition(")")[2].split()
+                fields = entry.read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # it ended while we looked
-            if number == self.pid:
+            if int(entry.parent.name) == self.pid:
                 seconds += sum(map(int, fields[11:15]))  # its own and of children it waited for
             elif int(fields[1]) == self.pid:
                 seconds += sum(map(int, fields[11:13]))
