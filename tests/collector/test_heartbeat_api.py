@@ -1,17 +1,21 @@
 """The heartbeat's route: who may, what is kept, what is answered."""
 
+import hashlib
 import json
+import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from collector.api.heartbeat import assemble
-from collector.fleet import beats, flags
+from collector.fleet import beats, flags, renewal
+from collector.fleet.enrolment import new_code
 from collector.fleet.provider import Provider
 from collector.store.interface import Agent
-from collector.store.times import from_micros
+from collector.store.sql import Sql
+from collector.store.times import from_micros, to_micros
 from tests.collector.conftest import MONDAY, Serving
 from wire.heartbeat import (
     PATH,
@@ -160,3 +164,33 @@ def test_lives_are_remembered(serving: Serving) -> None:
     lives = serving.store.read(lambda sql: beats.known_lives(sql, serving.agent_id))
     assert [life.life_id for life in lives] == [BOOT, LIFE]
     assert lives[1].life_seconds == 61.0
+
+
+def test_an_old_secret_is_to_be_renewed_and_an_expired_one_is_refused(serving: Serving) -> None:
+    """After 30 days the reply asks for a new one; after its end it is 401 until enrolled anew."""
+
+    def dated(issued: datetime, expires: datetime) -> None:
+        def work(sql: Sql) -> None:
+            renewal.issued(sql, serving.agent_id, None, issued)
+            sql.execute("UPDATE agent SET token_expires_at = ?", (to_micros(expires),))
+
+        serving.store.write(work)
+
+    far = NOW + timedelta(days=300)
+    for age, renew in ((29, False), (31, True)):
+        dated(NOW - timedelta(days=age), far)
+        assert decode_reply(send(serving, a_beat()).content).identity.renew is renew
+    dated(NOW - timedelta(days=401), NOW - timedelta(days=1))
+    for reply in (send(serving, a_beat()), serving.post(b'{"measurements":[]}')):
+        assert reply.status_code == 401
+        assert "expired" in reply.json()["detail"]
+    code = new_code(serving.store, "A1", far, random.Random(2))
+    token = "a-new-token-of-the-same-box"
+    message = {
+        "code": code,
+        "agent_id": serving.agent_id,
+        "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
+    }
+    assert serving.client.post("/v1/enrol", json=message).status_code == 201
+    serving.token = token
+    assert send(serving, a_beat()).status_code == 200
