@@ -83,7 +83,7 @@ def _decisions(options: argparse.Namespace) -> dict[str, Any]:
                 questions=options.questions or (2 if options.quick else 3),
                 seed=options.seed,
                 fastest_bps=options.fastest_mbps * 1e6,
-                at_once=3,
+                at_once=options.at_once,
             )
             courses = recording.load(path)
     return {"stop": stopping.score(courses), "verify": verifying.score(courses)}
@@ -109,6 +109,7 @@ def _parse() -> argparse.Namespace:
         "--fastest-mbps", type=float, default=300.0,
         help="fastest drawn line; a busy machine needs less (default 300)",
     )  # fmt: skip
+    parser.add_argument("--at-once", type=int, default=3, help="lines recorded at a time")
     parser.add_argument("--record", type=Path, help="keep what was recorded in this file")
     parser.add_argument("--replay", type=Path, help="replay the rules on this file, record nothing")
     parser.add_argument("--json", type=Path, help="write all figures here")
