@@ -34,6 +34,7 @@ from collector.store.interface import Store
 from wire.measurement import Json
 from wire.planning.forecast import MOST_DAYS
 from wire.policy import PolicyRefused, read_command
+from wire.probes import PROBES
 
 _EXAMPLE: Final = "Example: hakaru-collector policy "
 _DATABASE: Final = " --database sqlite:///hakaru.db"
@@ -99,7 +100,9 @@ def configure(command: argparse.ArgumentParser) -> None:
     now.add_argument("--school", required=True, metavar="CODE", help="who measures")
     now.add_argument("--probe", required=True, metavar="PROBE", help="what")
     now.add_argument("--target", required=True, metavar="TARGET", help="towards what")
-    now.add_argument("--option", action="append", default=[], metavar="NAME=JSON", help="option")
+    now.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the probe"
+    )
     now.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for the result")
 
 
@@ -223,14 +226,8 @@ def _list(options: argparse.Namespace, store: Store) -> int:
 
 def _measure_now(options: argparse.Namespace, store: Store) -> int:
     school = _school(store, options.school)
-    details = {"probe": options.probe, "target": options.target, "options": {}}
-    for given in options.option:
-        name, _, value = given.partition("=")
-        try:
-            details["options"][name] = json.loads(value)
-        except ValueError:
-            details["options"][name] = value
-    planned = read_command(details)
+    given = dict(_option(options.probe, one) for one in options.option)
+    planned = read_command({"probe": options.probe, "target": options.target, "options": given})
     asked = measure_now.ask(store, school.code, planned, _author(options), random.SystemRandom())
     print(f"command {asked.command_id}: the agent hears of it within a minute", flush=True)
     clock = SystemClock()
@@ -243,6 +240,19 @@ def _measure_now(options: argparse.Namespace, store: Store) -> int:
             return OK if result.outcome == "ok" else FAILED
         time.sleep(POLL_SECONDS)
     return FAILED if options.wait else OK
+
+
+def _option(probe: str, given: str) -> tuple[str, Json]:
+    """Read NAME=VALUE: text where the probe's option is text, else JSON."""
+    name, _, value = given.partition("=")
+    option = PROBES[probe].options.get(name) if probe in PROBES else None
+    if option is None or option.type is str:
+        return name, value
+    try:
+        read: Json = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, read
 
 
 def _effective(options: argparse.Namespace, store: Store, school: School) -> Effective:

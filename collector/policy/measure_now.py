@@ -17,7 +17,7 @@ from collector.policy.change import Author, ChangeRefused
 from collector.store.interface import Store, StoredResult
 from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
-from wire.heartbeat import EVERY_SECONDS, Command
+from wire.heartbeat import Command
 from wire.ids import uuid4
 from wire.measurement import Json
 from wire.planning.planned import Planned
@@ -28,8 +28,6 @@ MOST_WAITING: Final = 5
 """Commands of one school at once."""
 LOOKED_AT: Final = 200
 """Newest results of a school among which the one of a command is looked for."""
-HEARD_WITHIN_SECONDS: Final = EVERY_SECONDS * 1.2
-"""The agent hears of a command with its next heartbeat."""
 _COLUMNS: Final = (
     "command_id, school_code, details, asked_at, asked_by, expires_at, agent_id, delivered_at, "
     "finished_at, result_id"
