@@ -29,7 +29,7 @@ _BY_TIME: Final[dict[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.QUARANTINE: (("quarantine", "agent_id, record_sha256", "received_at < ?"),),
     Kind.HEARTBEATS: (
         ("agent_state_change", "agent_id, changed_at, state", "changed_at < ?"),
-        ("agent_life", "agent_id, life_id", "last_at < ?"),
+        ("agent_life", "agent_id, life_id", "alive_at < ?"),
         ("agent_flag", "agent_id, flag, raised_at", "cleared_at < ?"),
     ),
 }

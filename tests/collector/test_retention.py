@@ -13,6 +13,7 @@ from collector.retention.run import ClockNotBelieved, Outcome, preview, run, run
 from collector.rollup.check import check, rebuild
 from collector.rollup.keeper import roll_all
 from collector.store.interface import Batch, NewRow, QuarantineRow, Store
+from collector.store.sql import Sql
 from collector.store.times import to_micros
 from tests.collector.conftest import MONDAY, Maker
 
@@ -252,3 +253,26 @@ def test_the_command_counts_then_deletes(
     assert len(before) == 1
     assert main(given) == 0
     assert (kept(store) == set()) == ("1 rows would be deleted" in counted)
+
+
+def test_the_history_of_agents_has_its_term(store: Store) -> None:
+    """Old changes of state and cleared flags go; what is open, and what an agent is now, stays."""
+    store.add_enrolment_code("A1", "code", NOW)
+    store.enrol(code_sha256="code", agent_id="a", token_sha256="t", now=NOW)
+    old, fresh = (to_micros(NOW - timedelta(days=days)) for days in (500, 100))
+
+    def fill(sql: Sql) -> None:
+        for at in (old, fresh):
+            sql.execute("INSERT INTO agent_state_change VALUES ('a', ?, 'late', NULL, '')", (at,))
+        sql.execute("INSERT INTO agent_flag VALUES ('a', 'moved', ?, '', NULL, NULL)", (old,))
+        sql.execute("INSERT INTO agent_flag VALUES ('a', 'cloned', ?, '', ?, 'x')", (old, old))
+
+    store.write(fill)
+    run(store, POLICY, NOW, clock_is_right=True)
+    left = store.read(
+        lambda sql: (
+            sql.execute("SELECT changed_at FROM agent_state_change").fetchall(),
+            sql.execute("SELECT flag FROM agent_flag").fetchall(),
+        )
+    )
+    assert left == ([(fresh,)], [("moved",)])
