@@ -195,8 +195,14 @@ class Runner:
     def write_status(self) -> None:
         """Tell ``hakaru-agent status``. Failing to do so stops nothing."""
         parts = self._parts
+        heart = None if parts.heart is None else parts.heart.state
         state = snapshot(
-            parts.identity, parts.spool, parts.pusher.delivery, parts.clock.now(), self._missed
+            parts.identity,
+            parts.spool,
+            parts.pusher.delivery,
+            parts.clock.now(),
+            self._missed,
+            heart,
         )
         if parts.steering is not None:
             state = {**state, "policy": dict(parts.steering.status(self.now()))}

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.delivery import Delivery, DeliveryState
+from agent.heartbeat import HeartState
 from agent.identity import Identity
 from agent.spool import Spool
 from wire.codec import format_time
@@ -17,7 +18,12 @@ from wire.measurement import Json
 
 
 def snapshot(
-    identity: Identity, spool: Spool, delivery: Delivery, now: datetime, missed_slots: int
+    identity: Identity,
+    spool: Spool,
+    delivery: Delivery,
+    now: datetime,
+    missed_slots: int,
+    heart: HeartState | None = None,
 ) -> Mapping[str, Json]:
     """Gather the state as a JSON object; nothing in it is secret."""
     counts = spool.counts()
@@ -51,6 +57,13 @@ def snapshot(
             "retry_at": _time(delivery.retry_at),
         },
         "schedule": {"missed_slots_count": missed_slots},
+        "heartbeat": None
+        if heart is None
+        else {
+            "state": heart.pulse.value,
+            "detail": heart.detail,
+            "last_ok_at": _time(heart.last_ok_at),
+        },
     }
 
 

@@ -50,7 +50,7 @@ def read(directory: Path) -> dict[str, Any]:
         state["collector"] = who.active.collector
         state["school"] = {"code": who.active.school_code, "name": who.active.school_name}
     told = _told(directory / STATUS_FILE)
-    shown = ("at", "spool", "delivery", "schedule", "policy")
+    shown = ("at", "spool", "delivery", "schedule", "heartbeat", "policy")
     state |= {name: told[name] for name in shown if name in told}
     if isinstance(state.get("spool"), dict):
         state["spool"]["set_aside"] = [path.name for path in damaged_files(directory / SPOOL_FILE)]
@@ -96,6 +96,11 @@ def describe(state: Mapping[str, Any]) -> str:
         if policy.get("suppressed_until"):
             until, reason = policy["suppressed_until"], policy.get("suppressed_reason")
             lines.append(f"suppressed until {until}: {reason}")
+    heart = state.get("heartbeat")
+    if isinstance(heart, dict):
+        detail = f": {heart['detail']}" if heart.get("detail") else ""
+        last = heart.get("last_ok_at") or "never"
+        lines.append(f"heartbeat  {heart.get('state', '-')}, last answered {last}{detail}")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from collector.fleet import qr
 from collector.fleet.changes import ChangeRefused, FleetChanges
 from collector.fleet.enrolment import DEFAULT_LIFETIME
-from collector.fleet.health import State
+from collector.fleet.health import NEEDS_ATTENTION, State
 from collector.fleet.roster import common_offset_seconds, member, roster
 from collector.fleet.watch import history
 from collector.operators.forms import form_of
@@ -107,6 +107,7 @@ class FleetPages:
         members = self._store.read(roster)
         common = common_offset_seconds(members, now)
         chosen = [each for each in members if wanted in ("", each.state.value)]
+        chosen.sort(key=lambda each: each.state not in NEEDS_ATTENTION)  # those first
         values = {
             "rows": [fleet_view.row(words, each, now) for each in chosen],
             "total": len(members),

@@ -52,7 +52,7 @@ def summary(store: Store, words: Words, now: datetime) -> Summary:
         if not known.get(state):
             continue
         agents = [
-            Troubled(each.agent_id, each.school_name, _since(words, each, now))
+            Troubled(each.agent_id, each.school_name, _troubled_since(words, each, now))
             for each in found
             if each.state is state
         ]
@@ -125,6 +125,13 @@ def _since(words: Words, each: Member, now: datetime) -> str:
     if each.standing is None:
         return ""
     return fmt.age(words, each.standing.since, now)
+
+
+def _troubled_since(words: Words, each: Member, now: datetime) -> str:
+    """When a silent agent was last heard; since when others are in their state."""
+    if each.state in (State.LATE, State.SILENT):
+        return fmt.age(words, each.last_seen_at, now)
+    return _since(words, each, now)
 
 
 def _policy(beat: Heartbeat | None) -> str:
