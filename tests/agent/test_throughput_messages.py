@@ -175,3 +175,37 @@ def test_messages_grow_as_ndt7_says() -> None:
     assert sizes[-1] == LARGEST_BYTES
     assert sizes == sorted(sizes)
     assert all(size <= max(SMALLEST_BYTES, sent * 4096 / 8) for sent, size in enumerate(sizes))
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ({"ConnectionInfo": {"CongestionControl": "cubic"}}, "cubic"),
+        ({"BBRInfo": {"MaxBandwidth": 5}}, "bbr"),
+        ({"BBRInfo": {}}, None),
+        ({"ConnectionInfo": {"CongestionControl": "<script>"}}, None),
+        ({"ConnectionInfo": {"CongestionControl": "x" * 17}}, None),
+        ({"ConnectionInfo": {"CongestionControl": 5}}, None),
+        ({"ConnectionInfo": "bbr"}, None),
+    ],
+    ids=str,
+)
+def test_a_congestion_control_is_a_name_of_the_kernel(message: object, name: str | None) -> None:
+    """What else a far end says there is not taken into a record."""
+    found = messages.parse(json.dumps(message).encode())
+    assert found is not None
+    assert found.congestion_control == name
+
+
+@pytest.mark.parametrize(
+    "endpoints", [None, ("192.0.2.1:1", "192.0.2.2:2")], ids=["client", "server"]
+)
+def test_only_servers_tell_theirs(endpoints: tuple[str, str] | None) -> None:
+    """A client's upload needs no telling: the client is the one that asks."""
+    raw = messages.build(
+        origin="server", test="download", elapsed_seconds=1.0, app_bytes=1, tcp=None,
+        endpoints=endpoints, congestion_control="cubic",
+    )  # fmt: skip
+    found = messages.parse(raw)
+    assert found is not None
+    assert found.congestion_control == (None if endpoints is None else "cubic")
