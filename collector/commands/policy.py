@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import random
 import sys
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from collector.clock import SystemClock
+from collector.commands import policy_measure
 from collector.commands.common import (
     FAILED,
     OK,
@@ -25,7 +24,7 @@ from collector.commands.common import (
 from collector.commands.scopes import add_scope, scope_if_any, scope_of
 from collector.judge.week import local
 from collector.operators.audit import cli_actor
-from collector.policy import change, describe, measure_now, table
+from collector.policy import change, describe, table
 from collector.policy.effective import Policies
 from collector.policy.file import read_file
 from collector.policy.model import CITY, Effective, Layer, Scope, ScopeKind
@@ -33,12 +32,10 @@ from collector.schools.model import School
 from collector.store.interface import Store
 from wire.measurement import Json
 from wire.planning.forecast import MOST_DAYS
-from wire.policy import PolicyRefused, read_command
-from wire.probes import PROBES
+from wire.policy import PolicyRefused
 
 _EXAMPLE: Final = "Example: hakaru-collector policy "
 _DATABASE: Final = " --database sqlite:///hakaru.db"
-POLL_SECONDS: Final = 1.0
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -92,18 +89,13 @@ def configure(command: argparse.ArgumentParser) -> None:
     listing.add_argument("codes", metavar="CODE", nargs="*", help="all its schools")
     listing.add_argument("--remove", action="store_true", help="remove the list")
     add_calendar(listing)
-    now = add(
-        "measure-now",
-        "have a school's agent measure once",
-        "--school E001 --probe latency --target centre.example --wait 120",
+    policy_measure.configure(
+        add(
+            "measure-now",
+            "have a school's agent measure once",
+            "--school E001 --probe latency --target centre.example --wait 120",
+        )
     )
-    now.add_argument("--school", required=True, metavar="CODE", help="who measures")
-    now.add_argument("--probe", required=True, metavar="PROBE", help="what")
-    now.add_argument("--target", required=True, metavar="TARGET", help="towards what")
-    now.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the probe"
-    )
-    now.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for the result")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -225,34 +217,7 @@ def _list(options: argparse.Namespace, store: Store) -> int:
 
 
 def _measure_now(options: argparse.Namespace, store: Store) -> int:
-    school = _school(store, options.school)
-    given = dict(_option(options.probe, one) for one in options.option)
-    planned = read_command({"probe": options.probe, "target": options.target, "options": given})
-    asked = measure_now.ask(store, school.code, planned, _author(options), random.SystemRandom())
-    print(f"command {asked.command_id}: the agent hears of it within a minute", flush=True)
-    clock = SystemClock()
-    until = clock.monotonic_seconds() + options.wait
-    while options.wait and clock.monotonic_seconds() < until:
-        stored = store.read(lambda sql: measure_now.find(sql, asked.command_id))
-        result = None if stored is None else measure_now.result_of(store, stored)
-        if result is not None:
-            print(result.record.decode())
-            return OK if result.outcome == "ok" else FAILED
-        time.sleep(POLL_SECONDS)
-    return FAILED if options.wait else OK
-
-
-def _option(probe: str, given: str) -> tuple[str, Json]:
-    """Read NAME=VALUE: text where the probe's option is text, else JSON."""
-    name, _, value = given.partition("=")
-    option = PROBES[probe].options.get(name) if probe in PROBES else None
-    if option is None or option.type is str:
-        return name, value
-    try:
-        read: Json = json.loads(value)
-    except ValueError:
-        return name, value
-    return name, read
+    return policy_measure.measure_now(options, store, _school(store, options.school))
 
 
 def _effective(options: argparse.Namespace, store: Store, school: School) -> Effective:
