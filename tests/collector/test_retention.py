@@ -257,7 +257,7 @@ def test_the_command_counts_then_deletes(
 
 def test_the_history_of_agents_has_its_term(store: Store) -> None:
     """Old changes of state and cleared flags go; what is open, and what an agent is now, stays."""
-    store.add_enrolment_code("A1", "code", NOW)
+    store.add_enrolment_code("A1", "code", NOW + timedelta(days=1))
     store.enrol(code_sha256="code", agent_id="a", token_sha256="t", now=NOW)
     old, fresh = (to_micros(NOW - timedelta(days=days)) for days in (500, 100))
 
