@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -58,6 +58,10 @@ bench-throughput: setup ## our engine beside five others: speed, cost, accuracy,
 	scripts/system-packages curl gcc iperf3 iproute2 libc6-dev nginx-light=nginx nodejs=node npm=npm procps
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	.venv/bin/python -m benchmarks.throughput $(BENCH)
+
+bench-ingest: setup ## taking results: ours on both databases beside three other servers (BENCH="--rounds 3")
+	scripts/system-packages influxdb postgresql prometheus-pushgateway strace victoria-metrics
+	.venv/bin/python -m benchmarks.ingest_peers $(BENCH)
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade
