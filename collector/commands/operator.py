@@ -50,7 +50,11 @@ def _configure(
     actions: "argparse._SubParsersAction[Any]", action: str, summary: str, epilog: str
 ) -> None:
     parser = actions.add_parser(
-        action, help=summary, description=summary.capitalize() + ".", epilog=epilog
+        action,
+        help=summary,
+        description=summary.capitalize() + ".",
+        epilog=epilog,
+        allow_abbrev=False,  # --password is not --password-file
     )
     roles = [role.value for role in Role]
     if action != "list":

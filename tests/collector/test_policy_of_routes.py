@@ -16,6 +16,12 @@ from collector.judge.criteria_file import load_criteria
 from collector.store.interface import Store
 
 
+@pytest.fixture
+def url(sqlite_url: str) -> str:
+    """The database does not matter here."""
+    return sqlite_url
+
+
 def _app(store: Store) -> FastAPI:
     return create_app(
         store,
