@@ -88,7 +88,10 @@ class Life:
 
 
 def live(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Life], Awaitable[None]]
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[Life], Awaitable[None]],
+    appliance: Any = None,
 ) -> list[Measurement]:
     """Do ``work`` with a runner; give what was kept."""
     child, clock = Child(), FakeClock(START)
@@ -109,7 +112,7 @@ def live(
                 random=random.Random(1),
                 steering=Steering(config, folder),
             )
-            life = Runner(parts)
+            life = Runner(replace(parts, appliance=appliance))
             life._skip_past()
             await work(Life(life, clock, child))
             await Life(life, clock, child).quiet()
@@ -274,3 +277,28 @@ def test_measuring_now_respects_a_blackout(tmp_path: Path, monkeypatch: pytest.M
     kept = live(tmp_path, monkeypatch, work)
     assert [result.outcome for result in kept] == [Outcome.DEFERRED] * 2
     assert {result.failure.text for result in kept if result.failure} == {"blackout: exam"}
+
+
+def test_the_ceiling_is_known_before_the_first_heavy_test_of_a_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An appliance that waited for its policy had no reason to measure it before."""
+    prepared: list[bool] = []
+
+    class Ceiling:
+        """Stands in for the appliance."""
+
+        def prepare(self, _cancelled: object) -> None:
+            """Measure the ceiling."""
+            prepared.append(True)
+
+        def context(self, _target: str) -> dict[str, Any]:
+            """What is known."""
+            return {"appliance_ceiling_bps": 1e9 if prepared else 0.0}
+
+    async def work(life: Life) -> None:
+        await life.hear(policy=offer(POLICY, "1-aa"), commands=(command(),))
+        await life.quiet()
+
+    (result,) = live(tmp_path, monkeypatch, work, Ceiling())
+    assert result.context["appliance_ceiling_bps"] == 1e9
