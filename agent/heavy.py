@@ -19,7 +19,7 @@ from agent.context import Counters
 from agent.failure import MeasurementFailed
 from agent.ration import Ration
 from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk
-from agent.slot_request import wants_slot
+from agent.slot_request import quota_bps, wants_slot
 from wire.failure import Failure, FailureCode, Operation
 from wire.measurement import Fields, Json, Measurement
 from wire.planning.planned import calibrated
@@ -228,7 +228,7 @@ class HeavyTests:
         if self.slots is None or not wants_slot(planned):
             return Leave()
         while True:
-            found = await self.slots.ask(planned, self._config.budget.fastest_bps)
+            found = await self.slots.ask(planned, quota_bps(self._config.budget))
             if isinstance(found, Leave) or found.wait_seconds is None:
                 return found
             patience_seconds -= found.wait_seconds

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
 from agent.rehearsal import Rehearsals
 from agent.slot import Leave, SlotDesk
-from agent.slot_request import wants_slot
+from agent.slot_request import quota_bps, wants_slot
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
@@ -120,8 +120,8 @@ class Runner:
         self.heavy.slots = parts.slots
         self._rehearsals: Rehearsals | None = None
         if parts.slots is not None:
-            fastest_bps = self._config.budget.fastest_bps
-            self._rehearsals = Rehearsals(parts.slots, self, parts.clock, fastest_bps)
+            rate_bps = quota_bps(self._config.budget)
+            self._rehearsals = Rehearsals(parts.slots, self, parts.clock, rate_bps)
 
     @property
     def running_count(self) -> int:
@@ -308,6 +308,8 @@ class Runner:
         self.heavy.adopt(config)
         self._done.clear()
         self._skip_past()
+        # the tests of another policy may be the first that need to know the ceiling
+        self._go_on_beside(self._know_appliance(then_wait=False))
 
     def end_heavy(self, reason: str) -> None:
         """End the heavy test under way."""
@@ -318,7 +320,10 @@ class Runner:
 
     def measure_soon(self, planned: Planned, command_id: str) -> None:
         """Measure once, beside the plan."""
-        task = asyncio.create_task(self._run_command(planned, {COMMAND_ID: command_id}))
+        self._go_on_beside(self._run_command(planned, {COMMAND_ID: command_id}))
+
+    def _go_on_beside(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._ended)
 
@@ -356,7 +361,7 @@ class Runner:
         slots = self._parts.slots
         if slots is None or not wants_slot(planned):
             return await self.measure(planned, context)
-        found = await slots.ask(planned, self._config.budget.fastest_bps)
+        found = await slots.ask(planned, quota_bps(self._config.budget))
         leave = found if isinstance(found, Leave) else Leave()
         try:
             return await self.measure(planned, context, leave.token)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wire.measurement import Json
+from wire.planning.cost import Budget
 from wire.planning.planned import Planned, bound_of
 from wire.probes import PROBES
 from wire.slot_token import MAX_QUOTA_BYTES, MAX_QUOTA_SECONDS
@@ -14,6 +15,8 @@ MARGIN_SECONDS: Final = 8.0
 LONGEST_DATA_SECONDS: Final = 10.0
 """Of one direction, where the options do not say."""
 QUOTA_FACTOR: Final = 1.2
+UNBOUNDED_BPS: Final = 1e11
+"""Asked for where no byte budget is kept; the collector bounds it by what the responder carries."""
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "throughput": ("download", "upload"),
     "verify": ("download",),
@@ -21,6 +24,12 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "stamp": ("stamp",),
 }
 """Probes towards responders of ours, and what they ask admission for."""
+
+
+def quota_bps(budget: Budget) -> float:
+    """Rate that the quota of a test is reckoned with: where bytes are counted, the line's own."""
+    counted = budget.day_bytes is not None or budget.month_bytes is not None
+    return budget.fastest_bps if counted else UNBOUNDED_BPS
 
 
 def wants_slot(planned: Planned) -> bool:

@@ -11,7 +11,7 @@ from agent.commands.token import NoToken
 from agent.identity import Identity, TransportRefused
 from agent.push import PushSettings, new_client
 from agent.slot import Leave, NotNow, SlotDesk
-from wire.planning.cost import Budget
+from agent.slot_request import UNBOUNDED_BPS
 from wire.planning.planned import Planned
 
 PATIENCE_SECONDS: Final = 120.0
@@ -35,7 +35,7 @@ async def _asked(who: Identity, planned: Planned, ca_file: str | None) -> Leave:
         desk = _desk(who, client)
         left_seconds = PATIENCE_SECONDS
         while True:
-            found = await desk.ask(planned, Budget().fastest_bps)
+            found = await desk.ask(planned, UNBOUNDED_BPS)
             if isinstance(found, Leave):
                 return found
             left_seconds -= found.wait_seconds or left_seconds + 1

@@ -91,7 +91,7 @@ class RehearsalPages:
             "groups": groups(self._store.schools()),
             "responders": [one.name for one in self._store.read(rows.responders)],
             "most_minutes": LONGEST_MINUTES,
-            "problem": None if problem is None else words(f"rehearsal.refused_{problem}"),
+            "problem": None if problem is None else words(f"rehearsal_refused.{problem}"),
         }
         page = self._answers.page(request, "rehearsals.html", values, 200 if not problem else 409)
         if live and not problem:  # without script: the browser asks again by itself
@@ -103,11 +103,11 @@ class RehearsalPages:
         return {
             "upstream": one.upstream,
             "responder": one.responder,
-            "state": words(f"rehearsal.state_{one.state(self._clock.now())}"),
+            "state": words(f"rehearsal_state.{one.state(self._clock.now())}"),
             "from": f"{local(one.starts_at):%Y-%m-%d %H:%M:%S}",
             "to": f"{local(one.over_at()):%H:%M:%S}",
             "verdict": words(
-                f"rehearsal.verdict_{together.verdict.value}",
+                f"rehearsal_verdict.{together.verdict.value}",
                 group=one.upstream,
                 sum=_mbps(together.sum_bps),
                 alone=_mbps(together.alone_sum_bps),

@@ -14,6 +14,7 @@ from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
+from collector.slots.bottleneck import Verdict
 from collector.views import AgentHealth
 from wire.failure import FailureCode, Outcome
 from wire.heartbeat import PolicyState
@@ -72,6 +73,7 @@ def test_every_key_is_used() -> None:
         *("line", "reason", "failure", "weekday", "column"),
         *("role", "weak", "refused", "account_refused", "provider"),
         *("now_state", "policy_state", "late_cause"),
+        *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -89,6 +91,7 @@ def test_every_key_is_used() -> None:
     ("section", "members"),
     [
         ("status", Status),
+        ("rehearsal_verdict", Verdict),
         ("status_long", Status),
         ("figure", Figure),
         ("reason", Reason),
