@@ -58,6 +58,7 @@ class Cluster:
         port: int | None = None,
         settings: Sequence[str] = (),
         parent: Path | None = None,
+        initdb: Sequence[str] = (),
     ) -> None:
         shared = Path("/dev/shm")
         if parent is None:
@@ -70,6 +71,7 @@ class Cluster:
         self.folder.chmod(0o755)
         self._data = self.folder / "data"
         self._port = port
+        self._initdb = initdb
         self._settings = [
             *("unix_socket_directories=" + str(self.folder), "max_connections=200"),
             *(("listen_addresses=127.0.0.1", f"port={port}") if port else ("listen_addresses=",)),
@@ -174,6 +176,14 @@ class Cluster:
             else:
                 return
 
+    def is_up(self) -> bool:
+        """Whether the server answers."""
+        try:
+            self.run("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def stop(self, number: int = signal.SIGINT) -> None:
         """End the server: SIGINT cuts connections, SIGQUIT does not even check-point."""
         if self._process is not None:
@@ -192,6 +202,7 @@ class Cluster:
             [
                 *(str(self._programs / "initdb"), "-D", str(self._data), "-U", USER),
                 *("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+                *self._initdb,
             ],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -2,7 +2,10 @@
 
 import os
 import random
+import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -241,6 +245,62 @@ def test_two_collectors_that_judge_at_once_agree(new_database: Any, case: Case) 
     assert failed == []
     assert list(saved.values()) == fresh
     assert fresh[0].runs > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_of_the_database_loses_nothing_acknowledged(case: Case) -> None:
+    """On 100 MB: 200 until it is full, then 507 or 503, never anything else; then room again."""
+    disk = Path(tempfile.mkdtemp(prefix="hakaru-disk-", dir="/var/tmp"))  # others may enter there
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)], check=True)
+    ballast = disk / "ballast"
+    acknowledged: list[str] = []
+    statuses: list[int] = []
+    try:
+        small = ("min_wal_size=4MB", "max_wal_size=8MB", "shared_buffers=4MB")
+        disk.chmod(0o755)  # the server runs as somebody else
+        with Cluster(parent=disk, settings=small, initdb=["--wal-segsize=1"]) as cluster:
+            url = cluster.new_database()
+            prepare(url)
+            free = shutil.disk_usage(disk).free
+            ballast.write_bytes(bytes(free - 12_000_000))
+            with collectors(url, 1) as (collector,), httpx.Client(trust_env=False) as client:
+                chance, after = random.Random(5), 0
+                for number in range(4000):
+                    records = [measurement(0, number * 100 + n, chance) for n in range(100)]
+                    reply = client.post(
+                        f"http://127.0.0.1:{collector.port}/v1/measurements",
+                        content=encode_batch(map(encode, records)),
+                        headers={"Authorization": f"Bearer {token(0)}"},
+                        timeout=60,
+                    )
+                    statuses.append(reply.status_code)
+                    if reply.status_code == 200:
+                        acknowledged += reply.json()["committed"]
+                        after += not ballast.exists()
+                    elif ballast.exists() and len(statuses) - statuses.count(200) == 20:
+                        ballast.unlink()
+                        if not cluster.is_up():  # no room for its log: it has ended itself
+                            cluster.stop(signal.SIGQUIT)
+                            cluster.start()
+                    if after == 5:
+                        break
+                assert collector.end(signal.SIGTERM) == 0
+            stored = stored_ids(url)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+        disk.rmdir()
+    case(
+        "C1",
+        "the database's disk full (PostgreSQL)",
+        runs=len(statuses),
+        lost=len(set(acknowledged) - set(stored)),
+        duplicates=len(stored) - len(set(stored)),
+        other=", ".join(f"{count} x {status}" for status, count in Counter(statuses).items()),
+    )
+    assert set(statuses) <= {200, 503, 507}
+    assert 507 in statuses
+    assert after == 5, "took up again when there was room"
+    assert set(acknowledged) <= set(stored)
 
 
 _CHANCE = random.Random(9)
