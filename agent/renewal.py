@@ -94,10 +94,7 @@ class Renewal:
             # two machines use this identity, or chance made a secret twice: begin anew, later
             self._save(replace(self._active, next_token=""))
             return False
-        # 401: perhaps the next one is in force already, and the word of it was lost
-        if answer.status == 401 or (answer.status == 200 and answer.ours):
-            return await self._confirm()
-        return False
+        return answer.status == 200 and answer.ours and await self._confirm()
 
     async def unauthorised(self) -> bool:
         """The secret in use was refused: try the others. True where another one is now in use."""

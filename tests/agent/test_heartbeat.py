@@ -101,16 +101,24 @@ def beat_once(
         spool.close()
 
 
-def test_heartbeat_says_how_the_appliance_is(tmp_path: Path) -> None:
+def test_heartbeat_says_how_the_appliance_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is readable by the collector's reader and carries what is known, with the token."""
     with Stub(lambda _: None) as stub:
         stub.heartbeat_reply = http(200, GOOD)
-        heart, pause = beat_once(tmp_path, stub.url)
+        network = Network(gateway="a" * 32, subnet="b" * 32)
+
+        def stand(heart: Heart) -> None:
+            monkeypatch.setattr(heart.vitals.surroundings, "look", lambda: network)
+
+        heart, pause = beat_once(tmp_path, stub.url, stand)
     (got,) = stub.beats
     assert got.headers["authorization"] == f"Bearer {TOKEN}"
     beat = decode_request(got.body)
     assert beat.boot_id == SystemClock().boot_id()
     assert beat.hints == ("delivery_intercepted",)
+    assert beat.network == network
     assert beat.memory_bytes is not None
     assert beat.memory_bytes > 1_000_000
     assert beat.disk_free_bytes is not None

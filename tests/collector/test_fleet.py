@@ -16,8 +16,8 @@ from collector.fleet.health import State
 from collector.fleet.roster import counts, member, roster, troubled
 from collector.fleet.watch import history, tick
 from collector.operators.audit import newest
-from collector.store.interface import Store
-from tests.collector.conftest import MONDAY, Serving, enrol
+from collector.store.interface import Store, StoreBusy
+from tests.collector.conftest import MONDAY, Serving, desk_of, enrol
 from wire.heartbeat import Heartbeat, Network
 from wire.heartbeat_codec import encode_request
 from wire.ids import uuid4
@@ -292,3 +292,63 @@ def test_changing_needs_an_operator(serving: Serving, action: str) -> None:
     assert reply.status_code in (401, 403)
     assert serving.client.post("/fleet/codes", data={"school": "A1"}).status_code in (401, 403)
     assert state(serving.store, serving.agent_id) is not State.REVOKED
+
+
+def test_an_operator_changes_agents_on_the_pages(serving: Serving) -> None:
+    """A code with its QR code, shown once; replace, refuse and revoke, each in the audit log."""
+    desk = desk_of(serving, "operator")
+    shown = desk.send("/fleet/codes", school="B1").text
+    code = re.search(r"--code ([0-9A-Z-]{14})", shown)
+    assert code is not None
+    assert "<svg" in shown[shown.index('class="qr"') :]
+    message = {"code": code[1], "agent_id": OTHER, "token_sha256": "6" * 64}
+    enrolled = serving.client.post("/v1/enrol", json=message)
+    assert enrolled.json()["school"]["code"] == "B1"
+    assert code[1] not in desk.get("/fleet").text
+    assert desk.send("/fleet/codes", school="nowhere").status_code == 404
+    assert "--code" in desk.send(f"/fleet/{OTHER}/replace").text
+    assert desk.send(f"/fleet/{OTHER}/confirm-move").status_code == 422
+    assert desk.send(f"/fleet/{OTHER}/revoke").status_code == 303
+    assert state(serving.store, OTHER) is State.REVOKED
+    assert 'action="' not in desk.get(f"/fleet/{OTHER}").text.partition("<main")[2]
+    records = serving.store.read(lambda sql: newest(sql, 9))
+    done = [record.action for record in records if record.actor == f"operator:{desk.name}"]
+    assert done == ["agent.revoke", "agent.replace", "school.enrol-code"]
+
+
+def test_a_viewer_changes_nothing(serving: Serving) -> None:
+    """The buttons are not shown, and what they would send is refused."""
+    desk = desk_of(serving, "viewer")
+    page = desk.get(f"/fleet/{serving.agent_id}").text
+    assert "/revoke" not in page
+    assert desk.send(f"/fleet/{serving.agent_id}/revoke").status_code == 403
+    assert desk.send("/fleet/codes", school="A1").status_code == 403
+
+
+def test_a_database_that_cannot_keep_it_is_503(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the agent backs off; the next heartbeat is kept."""
+
+    def busy(_work: object) -> None:
+        raise StoreBusy("locked")
+
+    told = Heartbeat(
+        agent_version="0.1.0",
+        boot_id=uuid4(1),
+        life_id=uuid4(2),
+        sent_at=START,
+        uptime_seconds=1.0,
+        life_seconds=1.0,
+    )
+
+    def send() -> int:
+        body = encode_request(told)
+        return serving.client.post(
+            "/v1/heartbeat", content=body, headers=serving.headers()
+        ).status_code
+
+    with monkeypatch.context() as patch:
+        patch.setattr(serving.store, "write", busy)
+        assert send() == 503
+    assert send() == 200

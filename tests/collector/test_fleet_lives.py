@@ -120,7 +120,8 @@ def test_a_copy_of_a_running_machine_is_found() -> None:
 def test_a_step_of_the_collectors_clock_is_no_clone() -> None:
     """Arrivals that jump by hours, either way, across a reboot: one machine."""
     for jump in (-7200.0, 7200.0, -86400.0 * 400):
-        beats = [(60.0 * n, "a", 60.0 * n) for n in range(5)]
+        old = 86400.0 * 500
+        beats = [(60.0 * n, "a", 60.0 * n + old) for n in range(5)]
         beats += [(60.0 * n + jump + 400, "b", 60.0 * n) for n in range(5)]
         ledger = Ledger([])
         assert not any(ledger.take(life, life, age, at).overlaps for at, life, age in beats)
