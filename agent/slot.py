@@ -46,7 +46,7 @@ ASK_SECONDS: Final = 10.0
 """For one question in all."""
 TRIES: Final = 2
 """Questions in a row, with the same request id, where no answer came."""
-MAX_PUT_OFFS: Final = 8
+MAX_PUT_OFFS: Final = 30
 """How often one test is put off for want of a slot."""
 
 

@@ -27,6 +27,8 @@ from agent.throughput.connect import resolve
 from tests.agent.slot_tokens import Signer, key_file, now_token
 from tests.faults.conftest import Case
 
+pytestmark = pytest.mark.faults
+
 SIGNER = Signer()
 QUOTAS = int(os.environ.get("QUOTAS", "20"))
 DATAGRAMS = int(os.environ.get("DATAGRAMS", "3000"))

@@ -105,6 +105,7 @@ def test_two_days(directory: Path, case: Case) -> None:
     assert len(city.time.ran) > 200
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("broken", ["always", "upstream", "holding"])
 def test_a_broken_grant_is_noticed(
