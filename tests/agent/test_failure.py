@@ -19,9 +19,7 @@ from agent.failure import (
 )
 from wire.failure import MAX_TEXT_CHARACTERS, FailureCode, Operation
 
-NOT_YET_RAISED = {
-    FailureCode.SUPPRESSED: "policy does not come from the collector yet",
-}
+NOT_YET_RAISED: dict[FailureCode, str] = {}
 
 
 def builtin_subclasses(kind: type[OSError]) -> Iterator[type[OSError]]:
