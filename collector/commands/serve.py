@@ -23,7 +23,7 @@ from collector.commands.common import (
     reporting,
 )
 from collector.commands.remote_write import add_remote_write, targets_of
-from collector.commands.serve_access import access_of, add_access, provider_of
+from collector.commands.serve_access import access_of, add_access, provider_of, tell_who_reads
 from collector.config import (
     DEFAULT_LISTEN,
     ServeConfig,
@@ -106,6 +106,7 @@ def _serve(options: argparse.Namespace) -> int:
     store = open_store(options)
     try:
         store.claim_service()
+        tell_who_reads(options, store)
         app = create_app(
             store,
             criteria,

@@ -2,18 +2,23 @@
 
 import argparse
 import ipaddress
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.clock import Clock
 from collector.judge.reading import ConfigRefused
+from collector.operators import accounts
 from collector.operators.access import Access, Network
 from collector.operators.provider_file import load_provider
 from collector.operators.provider_model import IdentityProvider
+from collector.store.interface import Store
 
 if TYPE_CHECKING:
     from collector.operators.provider import Provider  # its libraries load where they are used
+
+log = logging.getLogger(__name__)
 
 
 def add_access(command: argparse.ArgumentParser) -> None:
@@ -51,6 +56,15 @@ def provider_of(options: argparse.Namespace, clock: Clock) -> IdentityProvider |
         return provider(config, clock)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigRefused([f"{options.oidc}: provider.ca_file: {error}"]) from None
+
+
+def tell_who_reads(options: argparse.Namespace, store: Store) -> None:
+    """Warn where pages are read here only because nobody can sign in yet."""
+    if not options.public_pages and options.oidc is None and not store.read(accounts.any_at_all):
+        log.warning(
+            "no operator yet: pages can be read on this machine only, nothing can be changed; "
+            "make one: hakaru-collector operator add NAME --role administrator"
+        )
 
 
 def access_of(options: argparse.Namespace) -> Access:

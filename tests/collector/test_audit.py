@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from collector.operators.audit import EMPTY, Head, audit, cli_actor, head_of, newest, verify
+from collector.operators.audit import (
+    EMPTY,
+    Head,
+    audit,
+    chained_sha256,
+    cli_actor,
+    head_of,
+    newest,
+    verify,
+)
 from collector.store.interface import Store
 from tests.collector.conftest import MONDAY
 
@@ -113,6 +122,22 @@ def test_what_was_done_to_the_log_is_found(
     }
     record_property("fault-case", json.dumps(note))
     assert found != []
+
+
+def test_an_edit_with_its_own_hash_made_anew_breaks_the_next_link(store: Store) -> None:
+    """Who knows how a record is hashed still has to write every later one anew."""
+    write(store)
+
+    def edit(sql: Any) -> None:
+        row = sql.execute("SELECT * FROM audit_log WHERE number = 5").fetchone()
+        fields = (*row[:4], "E99", *row[5:7])
+        sql.execute(
+            "UPDATE audit_log SET subject = ?, sha256 = ? WHERE number = 5",
+            ("E99", chained_sha256(fields)),
+        )
+
+    store.write(edit)
+    assert faults(store) == ["record 6 does not follow from the record before it"]
 
 
 def _rewritten(sql: Any) -> None:

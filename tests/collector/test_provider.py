@@ -178,6 +178,7 @@ WRONG: dict[str, Change] = {
     "wrong audience": with_claims(aud="another"),
     "audiences of several without azp": with_claims(aud=["another"]),
     "azp of another": with_claims(aud=[CLIENT, "another"], azp="another"),
+    "another audience, though asked for by us": with_claims(aud="another", azp=CLIENT),
     "no audience": with_claims(aud=None),
     "wrong issuer": with_claims(iss="https://evil.example"),
     "no issuer": with_claims(iss=None),
