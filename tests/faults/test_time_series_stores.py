@@ -172,7 +172,7 @@ def test_a_backfilled_outage_stands_at_its_hours_in_both_stores(city: City, case
         for name, found in held.items()
     }
     case(
-        "D1",
+        "D",
         "an outage of 4 h, delivered late, in Prometheus and VictoriaMetrics",
         runs=1,
         lost=sum(len(city.expected["B1"]) - len(found["B1"]) for found in held.values()),
