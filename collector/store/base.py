@@ -1,5 +1,6 @@
 """What every store on SQL shares: each question of the interface as ``read`` or ``write``."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ class SqlStore(ABC):
         self._writer = writer
         self._applied = applied
         self._changes = 0
+        self._counting = threading.Lock()
 
     @abstractmethod
     def read(self, question: Callable[[Sql], T]) -> T:
@@ -36,9 +38,8 @@ class SqlStore(ABC):
         try:
             return self._writer.run(work)
         finally:
-            self._changes += (
-                1  # also where COMMIT is in doubt; a step lost to a race still moves it
-            )
+            with self._counting:  # also where COMMIT is in doubt
+                self._changes += 1
 
     def changes(self) -> int:
         """See the interface."""

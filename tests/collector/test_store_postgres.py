@@ -70,15 +70,27 @@ def test_the_portable_sql_gives_what_sqlite_gives(store: Store, sqlite_url: str)
         assert [list(map(type, row)) for row in found[0]] == [
             list(map(type, row)) for row in found[1]
         ], sql
-    for one in (store, other):
-        for name in ("b", "A", "a", "é", "あ", "B"):
-            one.set_setting(name, "1")
-    orders = [
-        one.read(lambda s: s.execute("SELECT name FROM setting ORDER BY name").fetchall())
-        for one in (store, other)
-    ]
-    assert orders[0] == orders[1] == [(name,) for name in ("A", "B", "a", "b", "é", "あ")]
     other.close()
+
+
+def test_text_is_ordered_alike_whatever_the_language_of_the_server(
+    postgres: Cluster, sqlite_url: str
+) -> None:
+    """By code points, as SQLite orders, in a database whose own order is that of a dictionary."""
+    postgres.run(
+        "CREATE DATABASE dictionary ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu "
+        "ICU_LOCALE 'en' TEMPLATE template0"
+    )
+    orders = []
+    for url in (sqlite_url, postgres.url("dictionary")):
+        opened = create_store(url)
+        for name in ("b", "A", "a", "é", "あ", "B"):
+            opened.set_setting(name, "1")
+        asked = "SELECT name FROM setting WHERE value = '1' ORDER BY name"
+        orders.append(opened.read(lambda sql, q=asked: sql.execute(q).fetchall()))  # type: ignore[misc]
+        opened.close()
+    postgres.run("DROP DATABASE dictionary")
+    assert orders[0] == orders[1] == [(name,) for name in ("A", "B", "a", "b", "é", "あ")]
 
 
 def _partitions(store: Store) -> dict[str, int]:
