@@ -5,20 +5,27 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from agent.identity import Enrolment, Identity, save
 from agent.state import prepare
+from collector import resources
 from collector.clock import SystemClock
+from collector.judge.calendar_file import load_calendars
 from collector.slots import rows
 from collector.slots.decide import Responder
 from collector.slots.keys import SlotKeys
+from collector.slots.rehearse import Wanted, begin, stop_all
+from collector.slots.seen import seen
 from collector.store.interface import Store
+from collector.store.times import from_micros
 from tests.collector.conftest import MONDAY, Serve, Serving, a_school, enrol
 from wire.measurement import Json
 
@@ -147,3 +154,50 @@ def test_a_running_agent_asks_and_delivers(city: City, tmp_path: Path) -> None:
     for secret in (b"v4.public", city.serving.token.encode()):
         assert secret not in result.record
         assert secret.decode() not in done.stdout + done.stderr
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(200)
+def test_a_rehearsal_by_heartbeat(city: City, tmp_path: Path) -> None:
+    """Two running agents hear of a rehearsal, test in the same rounds, and end at the word."""
+    store, clock = city.serving.store, SystemClock()
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'[allow]\ntargets = ["127.0.0.0/8"]\n[[tests]]\nprobe = "throughput"\n'
+        f'target = "{city.target}"\nwindows = '
+        '[{ days = "mon", from = "03:00", to = "03:10", runs = 1 }]\n'
+    )
+    calendars = load_calendars(resources.default_calendar())
+    wanted = Wanted(group="north", minutes=3, in_lessons=True, lead_seconds=12.0)
+    made = begin(store, calendars, wanted, "cli:test", clock.now(), Random(1))
+    agents = [
+        subprocess.Popen(
+            [*CLI, "run", "--config", str(config), "--state", str(state)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for state in city.states
+    ]
+    try:
+        until = clock.monotonic_seconds() + 90
+        while clock.monotonic_seconds() < until:
+            shares, together = seen(store, made)
+            full = [count for count, _ in together.rounds.values() if count == 2]
+            if len(full) >= 2:
+                break
+            time.sleep(1.0)
+        assert len(full) >= 2, [share.rates for share in shares]
+        assert stop_all(store, "cli:test", clock.now()) == 1
+        stopped = clock.now()
+        time.sleep(30)  # two periods, in which no further round may begin
+    finally:
+        for agent in agents:
+            agent.terminate()
+        said = [agent.communicate()[1] for agent in agents]
+    begun = store.read(
+        lambda sql: sql.execute("SELECT granted_at FROM slot").fetchall()  # all are of it
+    )
+    assert max(from_micros(at) for (at,) in begun) <= stopped
+    assert all("rehearsal" in words for words in said)
+    for words in said:
+        assert "v4.public" not in words
