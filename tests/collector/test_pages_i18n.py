@@ -2,6 +2,7 @@
 
 import re
 import string
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_every_key_is_used() -> None:
         ("policy_state", PolicyState),
     ],
 )
-def test_every_member_of_a_vocabulary_has_words(section: str, members: type) -> None:
+def test_every_member_of_a_vocabulary_has_words(section: str, members: type[StrEnum]) -> None:
     """A new reason, failure code or kind of school cannot be forgotten here."""
     lacking = [m.value for m in members if f"{section}.{m.value}" not in table()]
     assert lacking == []
