@@ -1,5 +1,6 @@
 """Every route says who may call it; one that does not stops the start."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
+import collector.pages
 from collector import resources
 from collector.api.gate import Plan
 from collector.api.policy_of_routes import ROUTES, Caller, UndeclaredRoute, routes_of
@@ -87,3 +89,15 @@ def test_a_wrong_method_is_told_the_right_ones(serving: Any) -> None:
 def test_the_kinds_of_callers_are_all_in_use_or_reserved() -> None:
     """No line holds anything but a kind of caller."""
     assert all(isinstance(caller, Caller) for caller in ROUTES.values())
+
+
+def test_every_form_that_changes_something_carries_the_token_of_its_session() -> None:
+    """The gate refuses it otherwise: here the template that lacks it is named."""
+    templates = Path(collector.pages.__file__).parent / "templates"
+    forms = [
+        (file.name, form)
+        for file in templates.glob("*.html")
+        for form in re.findall(r'<form[^>]*method="post".*?</form>', file.read_text("utf-8"), re.S)
+    ]
+    assert len(forms) >= 6
+    assert [name for name, form in forms if 'name="csrf"' not in form] == []
