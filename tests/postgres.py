@@ -24,6 +24,7 @@ from collector.store import create_store
 USER: Final = "hakaru"
 TEMPLATE: Final = "hakaru_template"
 START_SECONDS: Final = 60.0
+_PREFIX: Final = "hakaru-pg-"
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -64,7 +65,8 @@ class Cluster:
         if parent is None:
             parent = shared if not durable and os.access(shared, os.W_OK) else Path("/var/tmp")
         self._programs = programs()
-        self.folder = Path(tempfile.mkdtemp(prefix="hakaru-pg-", dir=parent))
+        _remove_orphans(parent)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
         self._user = _unprivileged()
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
@@ -214,6 +216,14 @@ class Cluster:
         if self._user is None:
             return {}
         return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+
+def _remove_orphans(parent: Path) -> None:
+    """Remove the folders of test processes that were killed; their servers went with them."""
+    for folder in parent.glob(f"{_PREFIX}*-*"):
+        maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if maker.isdecimal() and not Path("/proc", maker).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
