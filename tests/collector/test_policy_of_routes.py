@@ -97,7 +97,9 @@ def test_every_form_that_changes_something_carries_the_token_of_its_session() ->
     forms = [
         (file.name, form)
         for file in templates.glob("*.html")
-        for form in re.findall(r'<form[^>]*method="post".*?</form>', file.read_text("utf-8"), re.S)
+        for form in re.findall(
+            r'<form[^>]*method="post".*?</form>', file.read_text("utf-8"), re.DOTALL
+        )
     ]
     assert len(forms) >= 6
     assert [name for name, form in forms if 'name="csrf"' not in form] == []
