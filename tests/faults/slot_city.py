@@ -207,9 +207,9 @@ class Appliance:
         self._city.time.deferred[failure.code] += 1
 
     async def measure(
-        self, _planned: Planned, _context: Fields, token: str | None = None
+        self, planned: Planned, _context: Fields, token: str | None = None
     ) -> Measurement | None:
-        """Run under a token, as long as chance and the responder say."""
+        """Run under a token, as long as chance and the responder say, within its byte limit."""
         time = self._city.time
         await time.until(time.now + timedelta(seconds=self._chance.uniform(0.3, 4.0)))
         try:
@@ -224,7 +224,9 @@ class Appliance:
         wanted = self._chance.uniform(6.0, 22.0) if self._chance.random() > 0.02 else 900.0
         start, lasts = time.now, min(wanted, float(uses[0].token.quota_seconds))
         rate = self._chance.uniform(0.2, 1.0) * FASTEST_BPS
-        moved = uses[0].take(int(rate * min(lasts, 20.0) / 8))
+        most = planned.options.get("max_bytes")
+        wanted_bytes = int(rate * min(lasts, 20.0) / 8)
+        moved = uses[0].take(min(wanted_bytes, most) if isinstance(most, int) else wanted_bytes)
         await time.until(start + timedelta(seconds=lasts))
         line_bytes = round(HEADER_FACTOR * moved)
         time.ran.append(Ran(self.number, upstream_of(self.school), start, time.now, line_bytes))
