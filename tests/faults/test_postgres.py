@@ -298,7 +298,7 @@ def test_a_full_disk_of_the_database_loses_nothing_acknowledged(case: Case) -> N
         other=", ".join(f"{count} x {status}" for status, count in Counter(statuses).items()),
     )
     assert set(statuses) <= {200, 503, 507}
-    assert 507 in statuses
+    assert len(statuses) - statuses.count(200) >= 20, "it was full: 507, or 503 where its log was"
     assert after == 5, "took up again when there was room"
     assert set(acknowledged) <= set(stored)
 
