@@ -18,9 +18,9 @@ RTT_SECONDS = 0.020
 WAYS = ("download", "upload")
 
 
-def responsiveness(client: Host, place: str) -> dict[str, float]:
+def responsiveness(client: Host, place: str, *options: str) -> dict[str, float]:
     """The figures of a run, printed too."""
-    found = measured(client, "responsiveness", place)
+    found = measured(client, "responsiveness", place, *options)
     assert found["outcome"] == "ok", found["failure"]
     print("\n" + json.dumps({**found["values"], **found["confidence"]}))
     values: dict[str, float] = found["values"]
@@ -49,7 +49,7 @@ def test_a_short_queue_leaves_the_round_trip_short() -> None:
         chain(line(50 * MBPS, None, RTT_SECONDS, 0.01)) as hosts,
         responder(hosts[-1]) as place,
     ):
-        values = responsiveness(hosts[0], place)
+        values = responsiveness(hosts[0], place, "--seconds", "3")
     for way in WAYS:
         assert values[f"{way}_working_rtt_median_seconds"] < 0.06
         assert values[f"{way}_ping_rtt_seconds"] < 0.1, "pings wait behind data not yet sent"
@@ -63,7 +63,7 @@ def test_only_the_direction_with_the_queue_shows_it() -> None:
     assert down is not None
     links[1] = replace(links[1], down=replace(down, queue_seconds=0.01))
     with chain(links) as hosts, responder(hosts[-1]) as place:
-        values = responsiveness(hosts[0], place)
+        values = responsiveness(hosts[0], place, "--seconds", "4")
     assert values["download_working_rtt_median_seconds"] < 0.1
     assert values["upload_working_rtt_median_seconds"] > 0.2
 
