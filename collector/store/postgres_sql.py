@@ -75,8 +75,16 @@ class PostgresSql:
         self.lock("migration")
 
     def has_table(self, name: str) -> bool:
-        """Whether there is such a table where this user's tables are."""
-        found = self.raw.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone()
+        """Whether there is such a table where this user's tables are.
+
+        Read from the catalogue and not with to_regclass(), which may still remember from before
+        the wait for a lock that there was none.
+        """
+        found = self.raw.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables "
+            "WHERE tablename = %s AND schemaname = ANY (current_schemas(false)))",
+            (name,),
+        ).fetchone()
         return bool(found and found[0])
 
     @property
