@@ -5,7 +5,16 @@ A released migration is never edited; a subject's next change is a new step.
 
 from typing import Final
 
-from collector.store.schema import core, export, fleet, operators, policy, rollup, slots
+from collector.store.schema import (
+    core,
+    export,
+    fleet,
+    operators,
+    policy,
+    programme,
+    rollup,
+    slots,
+)
 from collector.store.schema.migration import Dialect, Migration
 
 STEPS: Final = (
@@ -16,6 +25,7 @@ STEPS: Final = (
     slots.STEP,
     rollup.STEP,
     export.STEP,
+    programme.STEP,
 )
 
 

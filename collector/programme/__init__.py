@@ -1,0 +1,1 @@
+"""The assessment programme: sample, findings, on-site and desk assessment, measures, plans."""
