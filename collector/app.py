@@ -46,6 +46,7 @@ from collector.pages.answer import Answers
 from collector.pages.fleet import FleetPages
 from collector.pages.operators import OperatorPages
 from collector.pages.policy import PolicyPages
+from collector.pages.programme_routes import programme_routers
 from collector.pages.provider import ProviderPages
 from collector.pages.rehearsal import RehearsalPages
 from collector.pages.router import attach
@@ -165,6 +166,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         FleetPages(pages, answers).router(),
         PolicyPages(pages, answers, policies).router(),
         policy_api.router(context, policies),
+        *programme_routers(pages, answers),
     ):
         app.include_router(routes)
     app.include_router(RehearsalPages(pages, answers).router())

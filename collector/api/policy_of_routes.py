@@ -72,6 +72,8 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /v1/policies": Caller.VIEWER,
     "GET /v1/schools/{code}/policy": Caller.VIEWER,
     "GET /v1/schools/{code}/commands/{command_id}": Caller.VIEWER,
+    # -- the assessment programme
+    "GET /programme": Caller.VIEWER,
     # -- operators
     "GET /sign-in": Caller.PUBLIC,
     "POST /sign-in": Caller.PUBLIC,  # name and password are its credential

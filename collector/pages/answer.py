@@ -12,6 +12,7 @@ from starlette.requests import Request
 from collector.operators.model import Role
 from collector.operators.signed_in import csrf_of, may, signed_in
 from collector.pages.i18n import LANGUAGES, Words, phrases, words
+from collector.pages.programme_tabs import tabs
 from collector.pages.sources import CITY_NAME, PageSources
 
 HERE: Final = Path(__file__).resolve().parent
@@ -86,6 +87,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["phrases"] = phrases
+    made.globals["programme_tabs"] = tabs
     return made
 
 

@@ -13,6 +13,8 @@ from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
+from collector.programme.model import Decision, Grade
+from collector.programme.model import State as ProgressState
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
@@ -75,6 +77,7 @@ def test_every_key_is_used() -> None:
         *("role", "weak", "refused", "account_refused", "provider"),
         *("now_state", "policy_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
+        *("programme_tab", "progress_state", "grade", "decision"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -107,6 +110,9 @@ def test_every_key_is_used() -> None:
         ("fleet_advice", State),
         ("now_state", Stage),
         ("policy_state", PolicyState),
+        ("progress_state", ProgressState),
+        ("grade", Grade),
+        ("decision", Decision),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type[StrEnum]) -> None:

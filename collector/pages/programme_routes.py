@@ -1,0 +1,14 @@
+"""The pages of the assessment programme, in one list: add a line here for a new one."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+
+from collector.pages.answer import Answers
+from collector.pages.programme_hub import ProgrammeHub
+from collector.pages.sources import PageSources
+
+
+def programme_routers(sources: PageSources, answers: Answers) -> Iterator[APIRouter]:
+    """Give the routes of each page."""
+    yield ProgrammeHub(sources, answers).router()
