@@ -15,10 +15,10 @@ from typing import Final
 
 import httpx
 
-from agent import __version__
 from agent.backoff import parse_retry_after, wait_seconds
 from agent.clock import Clock
 from agent.identity import Enrolment, check_transport
+from agent.post import post
 from agent.push import STOPPED_RETRY_SECONDS, UNAUTHORISED_RETRY_SECONDS
 from agent.reply import Reply as HttpReply
 from agent.reply import describe
@@ -159,37 +159,14 @@ class Heart:
         body = encode_request(await asyncio.to_thread(self.vitals.gather))
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._post(body)
+                answer = await post(
+                    self._client, self._enrolment, PATH, body, max_reply_bytes=MAX_REPLY_BYTES
+                )
         except (httpx.TimeoutException, TimeoutError) as error:
             return Heard(Pulse.BACKING_OFF, f"no reply in time ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
             return Heard(Pulse.BACKING_OFF, f"{type(error).__name__}: {error}"[:200])
         return judge(answer, self._clock.now())
-
-    async def _post(self, body: bytes) -> HttpReply:
-        async with self._client.stream(
-            "POST",
-            self._enrolment.collector + PATH,
-            content=body,
-            headers={
-                "Authorization": f"Bearer {self._enrolment.token}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"hakaru-agent/{__version__}",
-            },
-        ) as response:
-            received = bytearray()
-            async for chunk in response.aiter_raw():
-                received += chunk
-                if len(received) > MAX_REPLY_BYTES:
-                    break
-            return HttpReply(
-                response.status_code,
-                bytes(received),
-                response.headers.get("content-type", ""),
-                response.headers.get("retry-after"),
-            )
 
     def _pause_after(self, heard: Heard) -> float:
         spread = self._random.uniform(0.8, 1.2)

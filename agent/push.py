@@ -15,11 +15,11 @@ from typing import Final, Protocol
 
 import httpx
 
-from agent import __version__
 from agent.backoff import parse_retry_after, wait_seconds
 from agent.clock import Clock
 from agent.delivery import Delivery, DeliveryState
 from agent.identity import Enrolment, check_transport
+from agent.post import post
 from agent.reply import MAX_REPLY_BYTES, Action, Reply, Verdict, decide
 from agent.spool import Spool, Waiting
 from wire.codec import MAX_RECORD_BYTES
@@ -266,31 +266,14 @@ class Pusher:
         return verdict
 
     async def _exchange(self, body: bytes) -> Reply:
-        async with self._client.stream(
-            "POST",
-            self._enrolment.collector + PATH,
-            content=body,
-            headers={
-                "Authorization": f"Bearer {self._enrolment.token}",
-                "Content-Type": "application/json",
-                "Content-Encoding": "gzip",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"hakaru-agent/{__version__}",
-            },
-        ) as response:
-            received = bytearray()
-            # raw: a compressed reply was not asked for, and is not unpacked
-            async for chunk in response.aiter_raw():
-                received += chunk
-                if len(received) > MAX_REPLY_BYTES:
-                    break
-            return Reply(
-                response.status_code,
-                bytes(received),
-                response.headers.get("content-type", ""),
-                response.headers.get("retry-after"),
-            )
+        return await post(
+            self._client,
+            self._enrolment,
+            PATH,
+            body,
+            max_reply_bytes=MAX_REPLY_BYTES,
+            content_encoding="gzip",
+        )
 
     async def _stopped_within(self, stop: asyncio.Event, seconds: float, *, patient: bool) -> bool:
         """Wait; True when an end was asked for. :meth:`soon` cuts short unless ``patient``."""

@@ -22,8 +22,8 @@ from typing import Final, Literal
 
 import httpx
 
-from agent import __version__
 from agent.identity import Enrolment, check_transport
+from agent.post import post
 from agent.reply import Reply, describe
 from agent.slot_request import request_for
 from wire.failure import Failure, FailureCode, Operation
@@ -133,32 +133,13 @@ class SlotDesk:
         """Give the reply, or why there is none."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await self._exchange(path, body)
+                return await post(
+                    self._client, self._enrolment, path, body, max_reply_bytes=MAX_REPLY_BYTES
+                )
         except (httpx.TimeoutException, TimeoutError) as error:
             return f"no reply in time ({type(error).__name__})"
         except (httpx.HTTPError, OSError) as error:
             return f"{type(error).__name__}: {error}"[:200]
-
-    async def _exchange(self, path: str, body: bytes) -> Reply:
-        async with self._client.stream(
-            "POST",
-            self._enrolment.collector + path,
-            content=body,
-            headers={
-                "Authorization": f"Bearer {self._enrolment.token}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"hakaru-agent/{__version__}",
-            },
-        ) as response:
-            received = bytearray()
-            async for chunk in response.aiter_raw():
-                received += chunk
-                if len(received) > MAX_REPLY_BYTES:
-                    break
-            kind = response.headers.get("content-type", "")
-            return Reply(response.status_code, bytes(received), kind)
 
 
 def judge(answer: Reply) -> Leave | NotNow:
