@@ -8,15 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from collector.judge.reading import Reading, Table, parse_toml, read_bytes
-from collector.programme.toml_parts import (
-    by_language,
-    flag,
-    known_texts,
-    one_of,
-    pair,
-    ratio,
-    unique,
-)
+from collector.programme.catalogue_reading import both, choice
+from collector.programme.toml_parts import flag, known_texts, pair, ratio, unique
+from collector.programme.words import Segment
 from collector.resources import configs_folder
 
 FINDINGS: Final = (
@@ -27,10 +21,6 @@ FINDINGS: Final = (
     *("appliance_limit", "cloud_side"),
 )
 """Findings that the packaged catalogue has; a measure may also answer others in that form."""
-SEGMENTS: Final = (
-    *("device", "access_point", "floor_switch", "core_switch", "router", "line", "carrier"),
-    *("aggregation", "internet", "cloud"),
-)
 MOST_YEN: Final = 10_000_000_000
 MOST_WEEKS: Final = 260
 _MEASURE_KEYS: Final = (
@@ -80,7 +70,7 @@ class MeasureDefinition:
     names: Mapping[str, str]
     explanations: Mapping[str, str]
     answers: frozenset[str]
-    segment: str
+    segment: Segment
     shared: bool
     """Bought once for all schools of an aggregation group."""
     one_off_yen: tuple[int, int]
@@ -175,10 +165,10 @@ def _measure(reading: Reading, item: Table, number: int) -> MeasureDefinition:
     place = f"measure {name or number}"
     return MeasureDefinition(
         id=name,
-        names=by_language(reading, item, place, "name"),
-        explanations=by_language(reading, item, place, "explanation"),
+        names=both(reading, item, place, "name"),
+        explanations=both(reading, item, place, "explanation"),
         answers=known_texts(reading, item, place, "answers", FINDINGS),
-        segment=one_of(reading, item, place, "segment", SEGMENTS) or "",
+        segment=choice(reading, item, place, "segment", Segment) or Segment.DEVICE,
         shared=flag(reading, item, place, "shared"),
         one_off_yen=pair(reading, item, place, "one_off_yen", MOST_YEN),
         per_year_yen=pair(reading, item, place, "per_year_yen", MOST_YEN),
@@ -191,10 +181,10 @@ def _measure(reading: Reading, item: Table, number: int) -> MeasureDefinition:
 
 
 def _effect(reading: Reading, item: Table, place: str) -> Effect:
-    kind = EffectKind(one_of(reading, item, place, "kind", tuple(EffectKind)) or EffectKind.NONE)
+    kind = choice(reading, item, place, "kind", EffectKind) or EffectKind.NONE
     if kind is EffectKind.NONE:
         reading.only(item, place, ("kind", "reason"))
-        return Effect(kind=kind, basis=by_language(reading, item, place, "reason"))
+        return Effect(kind=kind, basis=both(reading, item, place, "reason"))
     figure = {EffectKind.CEILING: "ceiling_mbps", EffectKind.FACTOR: "factor"}.get(kind)
     spreads = () if figure is None else ("spread_city", "spread_school")
     known = ("kind", "works_ratio", "basis", *spreads, *(() if figure is None else (figure,)))
@@ -208,5 +198,5 @@ def _effect(reading: Reading, item: Table, place: str) -> Effect:
         spread_city=spread.get("spread_city", 0.0),
         spread_school=spread.get("spread_school", 0.0),
         works_ratio=ratio(reading, item, place, "works_ratio"),
-        basis=by_language(reading, item, place, "basis"),
+        basis=both(reading, item, place, "basis"),
     )

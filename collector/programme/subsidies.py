@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from collector.judge.reading import Reading, Table, parse_toml, read_bytes
+from collector.programme.catalogue_reading import both
 from collector.programme.measures_catalogue import MOST_YEN
-from collector.programme.toml_parts import by_language, flag, known_texts, ratio, unique
+from collector.programme.toml_parts import flag, known_texts, ratio, unique
 from collector.resources import configs_folder
 
 YEARS: Final = (2019, 2100)
@@ -100,7 +101,7 @@ def _subsidy(reading: Reading, item: Table, number: int, measures: tuple[str, ..
 
     return Subsidy(
         id=name,
-        names=by_language(reading, item, place, "name"),
+        names=both(reading, item, place, "name"),
         example=flag(reading, item, place, "example"),
         rate_ratio=ratio(reading, item, place, "rate_ratio") if "rate_ratio" in item else None,
         ceiling_yen_per_school=optional_yen("ceiling_yen_per_school"),

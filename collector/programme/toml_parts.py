@@ -1,33 +1,11 @@
 """Parts that the programme's data files share, read with every mistake noted."""
 
-import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
 
 from collector.judge.reading import Reading, Table, join
-
-LANGUAGES: Final = ("ja", "en")
-MAX_TEXT_CHARACTERS: Final = 600
-
-
-def by_language(reading: Reading, parent: Table, place: str, key: str) -> Mapping[str, str]:
-    """Give ``key = ["日本語", "English"]`` by language."""
-    found = parent.get(key)
-    if (
-        isinstance(found, list)
-        and len(found) == len(LANGUAGES)
-        and all(isinstance(one, str) and len(one.strip()) > 0 for one in found)
-        and all(len(one) <= MAX_TEXT_CHARACTERS for one in found)
-    ):
-        return dict(zip(LANGUAGES, found, strict=True))
-    reading.wrong(
-        join(place, key),
-        found,
-        f'["日本語", "English"], each of at most {MAX_TEXT_CHARACTERS} characters',
-    )
-    return dict.fromkeys(LANGUAGES, "")
+from collector.programme.catalogue_reading import nearest
 
 
 def flag(reading: Reading, parent: Table, place: str, key: str) -> bool:
@@ -66,17 +44,6 @@ def ratio(reading: Reading, parent: Table, place: str, key: str) -> float:
     return 0.0
 
 
-def one_of(
-    reading: Reading, parent: Table, place: str, key: str, allowed: Sequence[str]
-) -> str | None:
-    """Give one of some words, or None and note with the nearest."""
-    found = parent.get(key)
-    if isinstance(found, str) and found in allowed:
-        return found
-    reading.wrong(join(place, key), found, _allowed(found, allowed))
-    return None
-
-
 def known_texts(
     reading: Reading, parent: Table, place: str, key: str, allowed: Sequence[str] | None
 ) -> frozenset[str]:
@@ -87,7 +54,8 @@ def known_texts(
         return frozenset()
     for one in found:
         if allowed is not None and one not in allowed:
-            reading.wrong(join(place, key), one, _allowed(one, allowed))
+            hint = nearest(one, list(allowed))
+            reading.wrong(join(place, key), one, f"one of {', '.join(allowed)}{hint}")
     return frozenset(found)
 
 
@@ -96,9 +64,3 @@ def unique(reading: Reading, place: str, ids: Iterable[str]) -> None:
     for one, times in Counter(ids).items():
         if one and times > 1:
             reading.wrong(f"{place} {one}.id", one, f"an id of its own ({times} have this one)")
-
-
-def _allowed(found: object, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(found, allowed, 1) if isinstance(found, str) else []
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"one of {', '.join(allowed)}{hint}"

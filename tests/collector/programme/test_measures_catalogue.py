@@ -52,7 +52,11 @@ def test_a_limit_of_the_quiet_capacity_has_a_measure_that_lifts_it() -> None:
         ("ceiling_mbps = 2500", "ceiling_mbps = -1", "allowed is a number above 0"),
         ('"line_saturated", "line_below', '"line_satured", "line_below', "mean line_saturated?"),
         ('id = "ipoe"', 'id = "line_10g"', "an id of its own (2 have this one)"),
-        ('name = ["IPoE接続へ切替", "Connect by IPoE"]', 'name = "IPoE"', '["日本語", "English"]'),
+        (
+            'name = ["IPoE接続へ切替", "Connect by IPoE"]',
+            'name = "IPoE"',
+            "Japanese and English, such as",
+        ),
         ("rest_mbps = 941", "rest_mbps = true", "model.rest_mbps: found true"),
     ],
 )
