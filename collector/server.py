@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from collector.api.body import BODY_SECONDS
 from collector.config import ServeConfig
@@ -34,14 +35,24 @@ STOP_SECONDS: Final = 8
 BACKLOG: Final = 1_024
 
 
+class State(ServerState):
+    """What the connections of one server share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turned_away: set[BoundedHttp] = set()
+        """Connections that got their 503 and are about to end."""
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Uvicorn's fast protocol, which by itself bounds neither size nor time of headers.
 
     Nor the time of a body, nor that of a client that does not read its reply.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
-        super().__init__(*arguments, **options)
+    def __init__(self, *, server_state: State, **options: Any) -> None:  # noqa: ANN401 - passed through
+        super().__init__(server_state=server_state, **options)
+        self._turned_away = server_state.turned_away
         self._header_bytes = 0
         self._in_headers = True
         self._deadline: asyncio.TimerHandle | None = None
@@ -60,6 +71,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Forget the timers."""
         self._stop_timer()
         self._stop_read_timer()
+        self._turned_away.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -73,13 +85,21 @@ class BoundedHttp(HttpToolsProtocol):
             self._cut_off()
 
     def on_headers_complete(self) -> None:
-        """Headers ended: the body has its time; where there are too many, say so at once."""
+        """Headers ended: the body has its time; where there are too many, say so at once.
+
+        One that was turned away is gone only when the loop comes round again. Requests that come
+        all at once, after a stall, must not count it: with each turned away one fewer is too many.
+        """
         self._in_headers = False
         self._header_bytes = 0
         self._stop_timer()
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut_off)
-        crowded = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
-        self.app = turn_away if crowded else self._served
+        there = max(len(self.connections), len(self.tasks)) - len(self._turned_away)
+        if there > MAX_CONNECTIONS:
+            self.app = turn_away
+            self._turned_away.add(self)
+        else:
+            self.app = self._served
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -138,6 +158,7 @@ class Announcing(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, line: str, out: TextIO) -> None:
         super().__init__(config)
+        self.server_state = State()
         self._line = line
         self._out = out
 

@@ -132,6 +132,29 @@ def test_too_many_connections_are_turned_away_and_told_when_to_return(
     assert is_served(serving)
 
 
+def test_of_requests_that_come_all_at_once_only_those_too_many_are_turned_away(
+    serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a stall many are heard in one turn of the loop; those there is room for are served."""
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 7)
+    hear, stalls = server.BoundedHttp.data_received, [0.5]
+
+    def stalled(self: server.BoundedHttp, data: bytes) -> None:
+        time.sleep(stalls.pop() if stalls else 0)
+        hear(self, data)
+
+    with contextlib.ExitStack() as ends:
+        idle = [ends.enter_context(connect(serving)) for _ in range(4)]
+        talkers = [ends.enter_context(connect(serving)) for _ in range(8)]
+        time.sleep(0.2)
+        monkeypatch.setattr(server.BoundedHttp, "data_received", stalled)
+        for one in talkers:
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        statuses = [one.recv(4096).split()[1] for one in talkers]
+        assert statuses.count(b"503") == len(idle) + len(talkers) - 7
+        assert statuses.count(b"200") == 3
+
+
 def test_bodies_that_do_not_fit_in_memory_are_shed(
     serving: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ class Done:
     latencies_seconds: list[float] = field(default_factory=list)
 
 
+_ANY_ID = uuid4(999_999)
 Batch = tuple[str, bytes]
 """Token of its sender, body."""
 
@@ -42,42 +43,79 @@ Batch = tuple[str, bytes]
 def bodies(senders: Sequence[tuple[str, str]], count: int, seed: int) -> Iterator[Batch]:
     """Batches of agents in turn, each with results of its own. Senders: agent id and token."""
     chance = Random(seed)
-    for agent_id, token in islice(cycle(senders), count):
-        records = (encode(_result(agent_id, chance)) for _ in range(BATCH))
+    forms = cycle([(token, _form(agent_id)) for agent_id, token in senders])
+    for token, form in islice(forms, count):
+        records = [form % _own(chance) for _ in range(BATCH)]
         yield token, gzip.compress(encode_batch(records), 1)
 
 
-def _result(agent_id: str, chance: Random) -> Measurement:
-    moment = datetime.fromtimestamp(time.time() - chance.uniform(0, 80_000), UTC)
-    return Measurement(
-        result_id=uuid7(int(moment.timestamp() * 1000), chance.getrandbits(74)),
-        agent_id=agent_id,
-        stream=uuid4(1),
-        seq=chance.randrange(1 << 40),
-        probe="throughput",
-        target="centre.example:4443",
-        started_at=moment,
-        boot_id=uuid4(2),
-        monotonic_start_seconds=1.0,
-        duration_seconds=10.0,
-        outcome=Outcome.OK,
-        values={"download_bps": chance.uniform(1e8, 9e8), "upload_bps": chance.uniform(1e8, 9e8)},
+def _form(agent_id: str) -> bytes:
+    """A record as the codec writes it, with places for what differs: encoding each costs more."""
+    moment = datetime.fromtimestamp(0, UTC)
+    record = encode(
+        Measurement(
+            result_id=_ANY_ID,
+            agent_id=agent_id,
+            stream=uuid4(1),
+            seq=7_000_007,
+            probe="throughput",
+            target="centre.example:4443",
+            started_at=moment,
+            boot_id=uuid4(2),
+            monotonic_start_seconds=1.0,
+            duration_seconds=10.0,
+            outcome=Outcome.OK,
+            values={"download_bps": 5_000_005.5, "upload_bps": 6_000_006.5},
+        )
     )
+    for value, place in (
+        (_ANY_ID, b"%(result_id)b"),
+        ("1970-01-01T00:00:00.000000Z", b"%(started_at)b"),
+        ("7000007", b"%(seq)d"),
+        ("5000005.5", b"%(download_bps)f"),
+        ("6000006.5", b"%(upload_bps)f"),
+    ):
+        assert record.count(value.encode()) == 1
+        record = record.replace(value.encode(), place)
+    return record
+
+
+def _own(chance: Random) -> dict[bytes, object]:
+    micros = time.time_ns() // 1000 - chance.randrange(80_000_000_000)
+    moment = datetime.fromtimestamp(micros / 1e6, UTC)
+    return {
+        b"result_id": uuid7(micros // 1000, chance.getrandbits(74)).encode(),
+        b"started_at": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode(),
+        b"seq": chance.randrange(1 << 40),
+        b"download_bps": chance.uniform(1e8, 9e8),
+        b"upload_bps": chance.uniform(1e8, 9e8),
+    }
+
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def storm(port: int, waiting: "deque[Batch]", clients: int, seconds: float) -> Done:
-    """Deliver for some seconds; one that is turned away comes again when it was told to."""
+    """Deliver for some seconds; one that is turned away comes again when it was told to.
+
+    All are connected before the first of them speaks: then they are heard at once, as after a
+    stall of the network, of the server or of the clients' own machine.
+    """
+    pairs: list[Pair | None] = []
+    for _ in range(clients):
+        try:
+            pairs.append(await asyncio.open_connection("127.0.0.1", port))
+        except OSError:
+            pairs.append(None)  # tries again
     done, started = Done(), time.monotonic()
-    tasks = [
-        asyncio.create_task(_client(port, waiting, done, started + seconds)) for _ in range(clients)
-    ]
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*[_client(port, waiting, done, started + seconds, one) for one in pairs])
     done.seconds = time.monotonic() - started
     return done
 
 
-async def _client(port: int, waiting: "deque[Batch]", done: Done, until: float) -> None:
-    pair: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+async def _client(
+    port: int, waiting: "deque[Batch]", done: Done, until: float, pair: Pair | None
+) -> None:
     while time.monotonic() < until and waiting:
         token, body = waiting.popleft()
         began = time.monotonic()
