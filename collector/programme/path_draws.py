@@ -117,20 +117,32 @@ def _limits(
     return limits, ~np.any(np.stack(list(there.values())), axis=0)
 
 
-def lifted(found: Floats, measure: MeasureDefinition, state: PathState, seed: int) -> Floats:
-    """What a limit lets through once a measure that answers it was taken."""
-    effect, draws = measure.effect, len(found)
+@dataclass(frozen=True, slots=True)
+class EffectDraws:
+    """What one measure does at one school (or at all of a group, where it is shared)."""
+
+    kind: EffectKind
+    works: Flags
+    level: Floats
+    """Logarithm of the ceiling, or of the factor."""
+
+    def lift(self, found: Floats) -> Floats:
+        """What a limit that the measure answers then lets through; never less than before."""
+        if self.kind is EffectKind.CLEARS:
+            return np.where(self.works, np.inf, found)
+        raised = found + self.level if self.kind is EffectKind.FACTOR else self.level
+        return np.where(self.works, np.maximum(found, raised), found)
+
+
+def draw_effect(
+    measure: MeasureDefinition, state: PathState, seed: int, draws: int = DRAWS
+) -> EffectDraws:
+    """Draw what a measure does: partly the same at all schools, partly at each its own."""
+    effect = measure.effect
     whose = f"group {state.group}" if measure.shared and state.group else state.code
     school = chance_of(seed, "measure", measure.id, whose)
     works = school.random(draws) < effect.works_ratio
-    if effect.kind is EffectKind.CLEARS:
-        return np.where(works, np.inf, found)
     common = chance_of(seed, "measure", measure.id).standard_normal(draws)
     noise = effect.spread_city * common + effect.spread_school * school.standard_normal(draws)
-    if effect.kind is EffectKind.FACTOR:
-        assert effect.factor is not None
-        return np.where(works, np.maximum(found, found + log(effect.factor) + noise), found)
-    if effect.kind is EffectKind.CEILING:
-        assert effect.ceiling_bps is not None
-        return np.where(works, np.maximum(found, log(effect.ceiling_bps) + noise), found)
-    return found
+    middle = effect.ceiling_bps if effect.kind is EffectKind.CEILING else effect.factor
+    return EffectDraws(effect.kind, works, (log(middle) if middle else 0.0) + noise)

@@ -7,7 +7,7 @@ the reason and is counted apart, never guessed.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -20,11 +20,12 @@ from collector.programme.path_draws import (
     DRAWS,
     REST,
     UNKNOWN,
+    EffectDraws,
     Flags,
     Floats,
     PathDraws,
+    draw_effect,
     draw_path,
-    lifted,
 )
 from collector.programme.path_state import CannotTell, PathState
 
@@ -33,6 +34,7 @@ LOW, HIGH = 0.05, 0.95
 """Ends of the intervals that are shown: 90 % of the draws lie between."""
 Chosen = Mapping[str, frozenset[str]]
 """Ids of measures by school code."""
+Taken = tuple[MeasureDefinition, EffectDraws]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +117,21 @@ class City:
             cannot_tell=dict(silent),
         )
 
-    def met_ratio(self, code: str, measures: Iterable[str]) -> float | None:
-        """Probability that one school will be MET; None: cannot tell."""
-        chosen = [self.catalogue.measures[one] for one in sorted(measures)]
-        found = self._school(self.states[code], chosen)[0]
-        return None if found.cannot_tell else found.met_ratio
+    def met_ratios(
+        self, code: str, choices: Sequence[frozenset[str]]
+    ) -> list[tuple[frozenset[str], float]]:
+        """Probability that one school will be MET with each choice of measures.
+
+        Choices of which nothing can be told are left out.
+        """
+        drawn: dict[str, EffectDraws] = {}
+        found = []
+        for choice in choices:
+            chosen = [self.catalogue.measures[one] for one in sorted(choice)]
+            told = self._school(self.states[code], chosen, drawn)[0]
+            if told.cannot_tell is None:
+                found.append((choice, told.met_ratio))
+        return found
 
     def spread(self, chosen: Chosen) -> dict[str, frozenset[str]]:
         """Give each school also what a school of its group is given for all of them."""
@@ -141,8 +153,12 @@ class City:
         return answers or any(one in measure.lifts for one in state.nominal_bps)
 
     def _school(
-        self, state: PathState, measures: list[MeasureDefinition]
+        self,
+        state: PathState,
+        measures: Sequence[MeasureDefinition],
+        drawn: dict[str, EffectDraws] | None = None,
     ) -> tuple[SchoolExpectation, Flags | None]:
+        """Expect of one school; ``drawn`` keeps the draws of its measures between questions."""
         names = tuple(one.id for one in measures)
         silent = state.silent
         asked = [one for one in measures if one.effect.kind is not EffectKind.NONE]
@@ -151,7 +167,11 @@ class City:
             silent = CannotTell.CAUSE_UNKNOWN
         if silent is not None:
             return _untold(state, names, silent), None
-        return _told(self._paths[state.code], names, asked, self._seed)
+        drawn = {} if drawn is None else drawn
+        for one in asked:
+            if one.id not in drawn:
+                drawn[one.id] = draw_effect(one, state, self._seed, self._draws)
+        return _told(self._paths[state.code], names, [(one, drawn[one.id]) for one in asked])
 
 
 def _untold(state: PathState, names: tuple[str, ...], why: CannotTell) -> SchoolExpectation:
@@ -161,10 +181,10 @@ def _untold(state: PathState, names: tuple[str, ...], why: CannotTell) -> School
 
 
 def _told(
-    path: PathDraws, names: tuple[str, ...], measures: list[MeasureDefinition], seed: int
+    path: PathDraws, names: tuple[str, ...], measures: Sequence[Taken]
 ) -> tuple[SchoolExpectation, Flags]:
     state = path.state
-    after, limits = _after(path, measures, seed)
+    after, limits = _after(path, measures)
     median = after + path.error
     met = median - path.below >= log(state.upper_bps)
     not_met = median + path.above < log(state.required_bps)
@@ -186,18 +206,14 @@ def _told(
 
 
 def _after(
-    path: PathDraws, measures: list[MeasureDefinition], seed: int
+    path: PathDraws, measures: Sequence[Taken]
 ) -> tuple[Floats, tuple[tuple[str, float], ...]]:
     """Capacity in each draw (logarithm), and how often what is then the narrowest."""
     ceilings: dict[str, Floats] = {}
     for finding, found in path.limits.items():
-        ceilings[finding] = _best(
-            found, [one for one in measures if finding in one.answers], path.state, seed
-        )
+        ceilings[finding] = _best(found, [to for one, to in measures if finding in one.answers])
     for key, found in path.nominal.items():
-        ceilings[key] = _best(
-            found, [one for one in measures if key in one.lifts], path.state, seed
-        )
+        ceilings[key] = _best(found, [to for one, to in measures if key in one.lifts])
     ceilings[REST] = path.rest
     # where no finding is the limit, something unknown is: it stays as it is
     ceilings[UNKNOWN] = np.where(path.unknown, path.now, np.inf)
@@ -209,8 +225,8 @@ def _after(
     return after, tuple((name, share) for name, share in limits if share >= 0.01)
 
 
-def _best(found: Floats, measures: list[MeasureDefinition], state: PathState, seed: int) -> Floats:
+def _best(found: Floats, effects: Iterable[EffectDraws]) -> Floats:
     result = found
-    for one in measures:
-        result = np.maximum(result, lifted(found, one, state, seed))
+    for one in effects:
+        result = np.maximum(result, one.lift(found))
     return result
