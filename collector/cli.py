@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
     "rehearsal": "all schools of a group at once, for a few minutes",
+    "sample": "propose, judge and adopt the schools assessed on site",
     "migrate": "bring the database to this release's schema",
 }
 
