@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
     "rehearsal": "all schools of a group at once, for a few minutes",
-    "sample": "propose, judge and adopt the schools assessed on site",
+    "plans": "the four plans: figures, indicators, what lessons ask of the lines",
     "migrate": "bring the database to this release's schema",
 }
 
