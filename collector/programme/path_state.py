@@ -25,8 +25,8 @@ NOMINAL_FACTS: Final = (
 )
 """Facts whose value is a speed that the path cannot exceed, in bit/s."""
 _STRONGEST_FIRST: Final = tuple(Grade)
-HIDDEN_FROM: Final = 0.5
-"""From this chance on a finding that hides the capacity is taken to do so."""
+LIKELY_FROM: Final = 0.5
+"""From this chance on a finding is likely; one that hides the capacity is taken to do so."""
 
 
 class CannotTell(StrEnum):
@@ -70,10 +70,13 @@ class PathState:
 
     @property
     def known_ratio(self) -> float:
-        """Probability that at least one listed finding holds it down."""
+        """Probability that a finding holds it down that is likelier than not.
+
+        Many findings that are each unlikely do not add up to a known cause.
+        """
         unknown = 1.0
         for chance in self.chances.values():
-            unknown *= 1.0 - chance
+            unknown *= 1.0 - chance if chance >= LIKELY_FROM else 1.0
         return 1.0 - unknown
 
     @property
@@ -96,7 +99,7 @@ def path_state(
     capacity = None if verdict is None else _capacity(verdict)
     reasons = () if verdict is None else verdict.reasons
     hidden = Reason.APPLIANCE_CEILING in reasons or any(
-        chances.get(one, 0.0) >= HIDDEN_FROM for one in model.hide_capacity
+        chances.get(one, 0.0) >= LIKELY_FROM for one in model.hide_capacity
     )
     return PathState(
         code=school.code,
