@@ -1,16 +1,20 @@
 """What is known of all schools' paths now, read from a store: the input of what-if and plans."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from collector.compliance import city_view
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.programme import assignment_rows, decision_rows, fact_rows
+from collector.programme.findings_catalogue import load_findings
 from collector.programme.measures_catalogue import MeasureCatalogue
-from collector.programme.model import Assignment, Decided, Fact, MeasureState
-from collector.programme.path_state import PathState, path_state, with_decisions
+from collector.programme.model import Assignment, Fact, MeasureState
+from collector.programme.path_state import PathState, path_state
+from collector.programme.record_facts import record_facts
+from collector.programme.survey import judge_city
 from collector.programme.what_if import City
 from collector.shown import Shown
 from collector.store.interface import Store
@@ -49,7 +53,7 @@ def city_now(store: Store, shown: Shown, judged: Judged) -> CityNow:
     facts: dict[str, list[Fact]] = defaultdict(list)
     for fact in store.read(fact_rows.facts):
         facts[fact.school_code].append(fact)
-    chances = chances_of(store, judged)
+    chances = chances_of(store, judged.criteria, facts)
     states: list[PathState] = [
         path_state(
             row.school,
@@ -68,14 +72,22 @@ def city_now(store: Store, shown: Shown, judged: Judged) -> CityNow:
     )
 
 
-def chances_of(store: Store, judged: Judged) -> Mapping[str, Mapping[str, float]]:
-    """Probability of each finding by school: the survey's, and what a person decided."""
-    decided: dict[str, list[Decided]] = defaultdict(list)
-    for one in store.read(decision_rows.decisions):
-        decided[one.school_code].append(one)
+def chances_of(
+    store: Store, criteria: Criteria, facts: Mapping[str, Sequence[Fact]]
+) -> Mapping[str, Mapping[str, float]]:
+    """Probability of each finding by school, as the desk survey says and people decided."""
+    schools = store.schools()
+    records = record_facts(schools, criteria, date.min)  # their day is not looked at
+    judged = judge_city(
+        schools,
+        [*records, *(one for of_school in facts.values() for one in of_school)],
+        store.read(decision_rows.decisions),
+        {school.code for school in schools if school.sample},
+        load_findings(),
+    )
     return {
-        code: with_decisions({}, of_school, judged.catalogue.model)
-        for code, of_school in decided.items()
+        code: {finding: one.probability for finding, one in of_school.items()}
+        for code, of_school in judged.items()
     }
 
 

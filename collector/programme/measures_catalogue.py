@@ -1,6 +1,6 @@
 """Measures (改善策) as data: what each answers, costs and is expected to do to a path."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -9,27 +9,20 @@ from typing import Final
 
 from collector.judge.reading import Reading, Table, parse_toml, read_bytes
 from collector.programme.catalogue_reading import both, choice
+from collector.programme.findings_catalogue import load_findings
 from collector.programme.toml_parts import flag, known_texts, pair, ratio, unique
 from collector.programme.words import Segment
 from collector.resources import configs_folder
 
-FINDINGS: Final = (
-    *("line_saturated", "line_below_contract", "pppoe_congested", "carrier_congested"),
-    *("aggregation_thin", "router_limit", "nat_sessions", "filter_slow", "interception"),
-    *("port_100m", "half_duplex", "port_errors", "ap_overload", "channel_interference"),
-    *("radar_channel", "mtu_black_hole", "dns_slow", "update_day", "loop", "address_pool"),
-    *("appliance_limit", "cloud_side"),
-)
-"""Findings that the packaged catalogue has; a measure may also answer others in that form."""
 MOST_YEN: Final = 10_000_000_000
 MOST_WEEKS: Final = 260
 _MEASURE_KEYS: Final = (
-    *("id", "name", "explanation", "answers", "segment", "shared", "one_off_yen", "per_year_yen"),
-    *("assumption", "cost_source", "lead_weeks", "lifts", "effect"),
+    *("id", "name", "explanation", "answers", "helps", "segment", "shared", "one_off_yen"),
+    *("per_year_yen", "assumption", "cost_source", "lead_weeks", "lifts", "effect"),
 )
 _MODEL_KEYS: Final = (
-    *("limits_quiet", "hide_capacity", "confirmed_ratio", "rejected_ratio", "least_known_ratio"),
-    *("other_limit_spread", "rest_mbps", "rest_spread", "goodput_ratio"),
+    *("limits_quiet", "hide_capacity", "least_known_ratio", "other_limit_spread"),
+    *("rest_mbps", "rest_spread", "goodput_ratio"),
 )
 
 
@@ -70,6 +63,9 @@ class MeasureDefinition:
     names: Mapping[str, str]
     explanations: Mapping[str, str]
     answers: frozenset[str]
+    """Findings whose limit it lifts."""
+    helps: frozenset[str]
+    """Findings that it also helps against; nothing is calculated from that."""
     segment: Segment
     shared: bool
     """Bought once for all schools of an aggregation group."""
@@ -89,8 +85,6 @@ class EffectModel:
 
     limits_quiet: frozenset[str]
     hide_capacity: frozenset[str]
-    confirmed_ratio: float
-    rejected_ratio: float
     least_known_ratio: float
     other_limit_spread: float
     rest_bps: float
@@ -108,16 +102,22 @@ class MeasureCatalogue:
 
     def answering(self, finding_id: str) -> tuple[MeasureDefinition, ...]:
         """Measures that answer a finding, in the order of the file."""
-        return tuple(one for one in self.measures.values() if finding_id in one.answers)
+        return tuple(one for one in self.measures.values() if finding_id in one.answers | one.helps)
 
 
-def load_measures(path: Path | None = None) -> MeasureCatalogue:
-    """Read a file, or the packaged one. Raises ConfigRefused with every mistake."""
+def load_measures(
+    path: Path | None = None, findings: Iterable[str] | None = None
+) -> MeasureCatalogue:
+    """Read a file, or the packaged one. Raises ConfigRefused with every mistake.
+
+    ``findings`` are the ids it may name; None: those of the packaged catalogue of findings.
+    """
     path = path or configs_folder() / "programme" / "measures.toml"
-    return parse_measures(read_bytes(path), str(path))
+    known = tuple(load_findings() if findings is None else findings)
+    return parse_measures(read_bytes(path), str(path), known)
 
 
-def parse_measures(raw: bytes, file: str) -> MeasureCatalogue:
+def parse_measures(raw: bytes, file: str, findings: Sequence[str]) -> MeasureCatalogue:
     """Read the catalogue; ``file`` names it in messages. Raises ConfigRefused."""
     document = parse_toml(raw, file)
     reading = Reading(file)
@@ -125,9 +125,9 @@ def parse_measures(raw: bytes, file: str) -> MeasureCatalogue:
     table = reading.table(document, "", "table")
     reading.only(table, "table", ("version",))
     version = reading.text(table, "table", "version")
-    model = _model(reading, reading.table(document, "", "model"))
+    model = _model(reading, reading.table(document, "", "model"), findings)
     measures = [
-        _measure(reading, item, number)
+        _measure(reading, item, number, findings)
         for number, item in enumerate(reading.tables(document, "", "measure"), 1)
     ]
     if not measures:
@@ -141,15 +141,13 @@ def parse_measures(raw: bytes, file: str) -> MeasureCatalogue:
     )
 
 
-def _model(reading: Reading, table: Table) -> EffectModel:
+def _model(reading: Reading, table: Table, findings: Sequence[str]) -> EffectModel:
     reading.only(table, "model", _MODEL_KEYS)
     rest = reading.positive(table, "model", "rest_mbps")
     spread = reading.positive(table, "model", "other_limit_spread")
     return EffectModel(
-        limits_quiet=known_texts(reading, table, "model", "limits_quiet", FINDINGS),
-        hide_capacity=known_texts(reading, table, "model", "hide_capacity", FINDINGS),
-        confirmed_ratio=ratio(reading, table, "model", "confirmed_ratio"),
-        rejected_ratio=ratio(reading, table, "model", "rejected_ratio"),
+        limits_quiet=known_texts(reading, table, "model", "limits_quiet", findings),
+        hide_capacity=known_texts(reading, table, "model", "hide_capacity", findings),
         least_known_ratio=ratio(reading, table, "model", "least_known_ratio"),
         other_limit_spread=float(spread or 0),
         rest_bps=float(rest or 0) * 1e6,
@@ -158,7 +156,9 @@ def _model(reading: Reading, table: Table) -> EffectModel:
     )
 
 
-def _measure(reading: Reading, item: Table, number: int) -> MeasureDefinition:
+def _measure(
+    reading: Reading, item: Table, number: int, findings: Sequence[str]
+) -> MeasureDefinition:
     place = f"measure {number}"
     reading.only(item, place, _MEASURE_KEYS)
     name = reading.text(item, place, "id")
@@ -167,7 +167,10 @@ def _measure(reading: Reading, item: Table, number: int) -> MeasureDefinition:
         id=name,
         names=both(reading, item, place, "name"),
         explanations=both(reading, item, place, "explanation"),
-        answers=known_texts(reading, item, place, "answers", FINDINGS),
+        answers=known_texts(reading, item, place, "answers", findings),
+        helps=known_texts(reading, item, place, "helps", findings)
+        if "helps" in item
+        else frozenset(),
         segment=choice(reading, item, place, "segment", Segment) or Segment.DEVICE,
         shared=flag(reading, item, place, "shared"),
         one_off_yen=pair(reading, item, place, "one_off_yen", MOST_YEN),

@@ -12,7 +12,7 @@ from typing import Final
 
 from collector.judge.model import Reason, Requirement, Status, Verdict
 from collector.programme.measures_catalogue import EffectModel
-from collector.programme.model import Decided, Decision, Fact, Grade
+from collector.programme.model import Fact, Grade
 from collector.schools.model import School
 
 NOMINAL_FACTS: Final = (
@@ -113,20 +113,6 @@ def path_state(
         chances={one: chances[one] for one in sorted(model.limits_quiet) if chances.get(one)},
         nominal_bps=_nominal(school, facts),
     )
-
-
-def with_decisions(
-    chances: Mapping[str, float], decisions: Iterable[Decided], model: EffectModel
-) -> dict[str, float]:
-    """Let what a person decided stand before what was inferred, for one school."""
-    result = dict(chances)
-    for one in decisions:
-        result[one.finding_id] = {
-            Decision.CONFIRMED: model.confirmed_ratio,
-            Decision.REJECTED: model.rejected_ratio,
-            Decision.RESOLVED: 0.0,
-        }[one.decision]
-    return result
 
 
 def _capacity(verdict: Verdict) -> Capacity | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from collector.judge.reading import ConfigRefused
+from collector.programme.findings_catalogue import load_findings
 from collector.programme.measures_catalogue import (
-    FINDINGS,
     EffectKind,
     load_measures,
     parse_measures,
@@ -21,8 +21,10 @@ SUBSIDIES = (configs_folder() / "programme" / "subsidies.toml").read_text("utf-8
 def test_every_finding_has_a_measure_and_every_cost_a_source() -> None:
     """Nothing that is found is left without an answer; what is assumed is marked."""
     catalogue = load_measures()
-    for finding in FINDINGS:
-        assert catalogue.answering(finding), finding
+    for finding, definition in load_findings().items():
+        answers = {one.id for one in catalogue.answering(finding)}
+        assert answers, finding
+        assert set(definition.measures) <= answers, finding
     for one in catalogue.measures.values():
         assert one.assumption == ("https://" not in one.cost_source), one.id
         assert set(one.names) == {"ja", "en"}
@@ -66,7 +68,7 @@ def test_a_wrong_catalogue_is_refused_with_key_found_and_allowed(
     """File, key, what was found, what is allowed, and the nearest word."""
     assert old in MEASURES
     with pytest.raises(ConfigRefused) as refused:
-        parse_measures(MEASURES.replace(old, new, 1).encode(), "copy.toml")
+        parse_measures(MEASURES.replace(old, new, 1).encode(), "copy.toml", list(load_findings()))
     assert said in str(refused.value)
     assert str(refused.value).startswith("copy.toml: ")
 
