@@ -6,9 +6,11 @@ from fastapi import APIRouter
 
 from collector.pages.answer import Answers
 from collector.pages.programme_hub import ProgrammeHub
+from collector.pages.programme_sample import SamplePages
 from collector.pages.sources import PageSources
 
 
 def programme_routers(sources: PageSources, answers: Answers) -> Iterator[APIRouter]:
     """Give the routes of each page."""
     yield ProgrammeHub(sources, answers).router()
+    yield SamplePages(sources, answers).router()

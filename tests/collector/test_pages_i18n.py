@@ -15,6 +15,8 @@ from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
 from collector.programme.model import Decision, Grade
 from collector.programme.model import State as ProgressState
+from collector.programme.sample.rows import Origin
+from collector.programme.sample.strata import Margin
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
@@ -78,6 +80,7 @@ def test_every_key_is_used() -> None:
         *("now_state", "policy_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
+        *("sample_margin", "sample_origin"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -113,6 +116,8 @@ def test_every_key_is_used() -> None:
         ("progress_state", ProgressState),
         ("grade", Grade),
         ("decision", Decision),
+        ("sample_margin", Margin),
+        ("sample_origin", Origin),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type[StrEnum]) -> None:
