@@ -74,8 +74,11 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /v1/schools/{code}/commands/{command_id}": Caller.VIEWER,
     # -- the assessment programme
     "GET /programme": Caller.VIEWER,
-    "GET /programme/sample": Caller.VIEWER,
-    "POST /programme/sample": Caller.OPERATOR,
+    "GET /programme/indicators": Caller.VIEWER,
+    "POST /programme/indicators": Caller.OPERATOR,
+    "GET /programme/demand": Caller.VIEWER,
+    "GET /programme/network": Caller.VIEWER,
+    "GET /programme/survey-table": Caller.VIEWER,
     # -- operators
     "GET /sign-in": Caller.PUBLIC,
     "POST /sign-in": Caller.PUBLIC,  # name and password are its credential

@@ -1,4 +1,4 @@
-"""``plans demand`` and ``updates``: where the network can inform the plans."""
+"""``plans demand``, ``updates`` and ``survey-table``: what the network tells the plans."""
 
 import argparse
 import json
@@ -19,7 +19,11 @@ from collector.commands.common import (
     criteria_of,
     open_store,
 )
+from collector.commands.plans_track import write_file
 from collector.judge.model import Figure
+from collector.pages.i18n import LANGUAGES, words
+from collector.pages.ministry_table import FORMATS, file_bytes, file_name
+from collector.programme.ministry import ministry_table
 from collector.programme.plans.demand import Answer, Demand, Lesson, Lessons
 from collector.programme.plans.demand_file import load_lessons
 from collector.programme.plans.read_demand import demands, update_days
@@ -35,7 +39,7 @@ _DATABASE: Final = "--database sqlite:///hakaru.db"
 
 
 def add_parsers(actions: Actions) -> None:
-    """Add the two actions."""
+    """Add the three actions."""
     asking = actions.add_parser(
         "demand",
         help="whether the lines carry a lesson, and how many devices at once",
@@ -71,6 +75,23 @@ def add_parsers(actions: Actions) -> None:
         add_database(action)
         add_calendar(action)
     add_criteria(asking)
+    table = actions.add_parser(
+        "survey-table",
+        help="write the table that a board sends when the ministry asks again",
+        description="Writes one line a school: required and measured speed with method, date and "
+        "verdict, state of the assessment, findings and measures, of the week shown.",
+        epilog=f"Example: hakaru-collector plans survey-table --format xlsx,csv {_DATABASE}",
+    )
+    table.add_argument(
+        "--format", default=",".join(FORMATS), metavar="LIST", help="xlsx,csv (default), or one"
+    )
+    table.add_argument(
+        "--folder", type=Path, default=Path(), metavar="DIR", help="where to; default: here"
+    )
+    table.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the words")
+    add_database(table)
+    add_criteria(table)
+    add_calendar(table)
 
 
 def lesson_of(lessons: Lessons, lesson_id: str) -> Lesson:
@@ -236,4 +257,23 @@ def _update_document(found: UpdateDays) -> dict[str, Any]:
     }
 
 
-ACTIONS: Final = {"demand": _demand, "updates": _updates}
+def _table(options: argparse.Namespace) -> int:
+    forms = options.format.split(",")
+    if not set(forms) <= set(FORMATS):
+        raise BadArguments(
+            f"--format: found {options.format!r}, allowed is a list of {', '.join(FORMATS)}"
+        )
+    store = open_store(options)
+    try:
+        shown = Shown(store, SystemClock())
+        table = ministry_table(store, criteria_of(options), calendars_of(options), shown)
+    finally:
+        store.close()
+    for form in dict.fromkeys(forms):
+        path = options.folder / file_name(table, form)
+        write_file(path, file_bytes(words(options.language), table, form))
+        print(f"{path}: {len(table.lines)} schools")
+    return OK
+
+
+ACTIONS: Final = {"demand": _demand, "updates": _updates, "survey-table": _table}

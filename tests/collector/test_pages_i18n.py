@@ -13,10 +13,13 @@ from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
-from collector.programme.model import Decision, Grade
+from collector.programme.model import Decision, Grade, MeasureState
 from collector.programme.model import State as ProgressState
-from collector.programme.sample.rows import Origin
-from collector.programme.sample.strata import Margin
+from collector.programme.plans.automatic import Missing
+from collector.programme.plans.demand import Answer, Why
+from collector.programme.plans.model import Comparison, Origin, Unit
+from collector.programme.plans.tracking import Standing
+from collector.programme.plans.update_days import Effect
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
@@ -80,7 +83,9 @@ def test_every_key_is_used() -> None:
         *("now_state", "policy_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
-        *("sample_margin", "sample_origin"),
+        *("plans_from", "plans_standing", "plans_comparison", "plans_unit", "plans_unit_name"),
+        *("plans_city", "plans_disagree", "plans_missing", "demand_answer", "demand_why"),
+        *("update_effect", "ministry_column", "ministry_measure"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -116,8 +121,16 @@ def test_every_key_is_used() -> None:
         ("progress_state", ProgressState),
         ("grade", Grade),
         ("decision", Decision),
-        ("sample_margin", Margin),
-        ("sample_origin", Origin),
+        ("plans_from", Origin),
+        ("plans_standing", Standing),
+        ("plans_comparison", Comparison),
+        ("plans_unit_name", Unit),
+        ("plans_missing", Missing),
+        ("plans_disagree", Comparison),
+        ("demand_answer", Answer),
+        ("demand_why", Why),
+        ("update_effect", Effect),
+        ("ministry_measure", MeasureState),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type[StrEnum]) -> None:
