@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "restore": "put a copy back; agents send again what it lacks",
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",
+    "sample": "propose, judge and adopt the schools assessed on site",
     "migrate": "bring the database to this release's schema",
 }
 

@@ -74,6 +74,8 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /v1/schools/{code}/commands/{command_id}": Caller.VIEWER,
     # -- the assessment programme
     "GET /programme": Caller.VIEWER,
+    "GET /programme/sample": Caller.VIEWER,
+    "POST /programme/sample": Caller.OPERATOR,
     "GET /programme/indicators": Caller.VIEWER,
     "POST /programme/indicators": Caller.OPERATOR,
     "GET /programme/demand": Caller.VIEWER,

@@ -10,12 +10,14 @@ from collector.pages.programme_hub import ProgrammeHub
 from collector.pages.programme_indicators import IndicatorPages
 from collector.pages.programme_ministry import MinistryPages
 from collector.pages.programme_network import NetworkPages
+from collector.pages.programme_sample import SamplePages
 from collector.pages.sources import PageSources
 
 
 def programme_routers(sources: PageSources, answers: Answers) -> Iterator[APIRouter]:
     """Give the routes of each page."""
     yield ProgrammeHub(sources, answers).router()
+    yield SamplePages(sources, answers).router()
     yield IndicatorPages(sources, answers).router()
     yield DemandPages(sources, answers).router()
     yield NetworkPages(sources, answers).router()

@@ -17,9 +17,12 @@ from collector.programme.model import Decision, Grade, MeasureState
 from collector.programme.model import State as ProgressState
 from collector.programme.plans.automatic import Missing
 from collector.programme.plans.demand import Answer, Why
-from collector.programme.plans.model import Comparison, Origin, Unit
+from collector.programme.plans.model import Comparison, Unit
+from collector.programme.plans.model import Origin as TargetOrigin
 from collector.programme.plans.tracking import Standing
 from collector.programme.plans.update_days import Effect
+from collector.programme.sample.rows import Origin
+from collector.programme.sample.strata import Margin
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
@@ -83,6 +86,7 @@ def test_every_key_is_used() -> None:
         *("now_state", "policy_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
+        *("sample_margin", "sample_origin"),
         *("plans_from", "plans_standing", "plans_comparison", "plans_unit", "plans_unit_name"),
         *("plans_city", "plans_disagree", "plans_missing", "demand_answer", "demand_why"),
         *("update_effect", "ministry_column", "ministry_measure"),
@@ -121,7 +125,9 @@ def test_every_key_is_used() -> None:
         ("progress_state", ProgressState),
         ("grade", Grade),
         ("decision", Decision),
-        ("plans_from", Origin),
+        ("sample_margin", Margin),
+        ("sample_origin", Origin),
+        ("plans_from", TargetOrigin),
         ("plans_standing", Standing),
         ("plans_comparison", Comparison),
         ("plans_unit_name", Unit),
