@@ -12,6 +12,8 @@ from wire.slots import SlotRequest
 
 MARGIN_SECONDS: Final = 8.0
 """On top of the data of a test, its handshakes and good-byes included."""
+BETWEEN_SECONDS: Final[Mapping[str, float]] = {"bottleneck": 8.0}
+"""On top of that, what a test waits on the idle line from its first flow to its last."""
 LONGEST_DATA_SECONDS: Final = 10.0
 """Of one direction, where the options do not say."""
 QUOTA_FACTOR: Final = 1.2
@@ -21,6 +23,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "throughput": ("download", "upload"),
     "verify": ("download",),
     "responsiveness": ("download", "upload"),
+    "bottleneck": ("download", "upload"),
     "stamp": ("stamp",),
 }
 """Probes towards responders of ours, and what they ask admission for."""
@@ -61,6 +64,7 @@ def request_for(
             quota_bytes=1_000_000,
         )
     data_seconds = _number(options.get("seconds"), LONGEST_DATA_SECONDS) * len(kinds)
+    data_seconds += BETWEEN_SECONDS.get(planned.probe, 0.0)
     return SlotRequest(
         request_id=request_id,
         target=planned.target,

@@ -27,6 +27,7 @@ EXAMPLES = {
     "throughput": "hakaru-agent measure throughput --target centre.example:4443 --seconds 5",
     "verify": "hakaru-agent measure verify --target centre.example:4443 --required-mbps 108",
     "responsiveness": "hakaru-agent measure responsiveness --target centre.example:4443",
+    "bottleneck": "hakaru-agent measure bottleneck --target centre.example:4443",
     "latency": "hakaru-agent measure latency --target centre.example --count 20",
     "tcp_connect": "hakaru-agent measure tcp_connect --target centre.example:443 --count 10",
     "dns": "hakaru-agent measure dns --target 192.0.2.53 --names www.example.com",

@@ -42,6 +42,10 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 # Numbers of the Linux ABI that the socket module does not name.
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
+_IP_RECVTTL: Final = 12
+_IPV6_RECVHOPLIMIT: Final = 51
+_HOP_LIMITS: Final = ((socket.IPPROTO_IP, 2), (socket.IPPROTO_IPV6, 52))
+"""Levels and kinds of what these two bring: an int."""
 _MSG_ERRQUEUE: Final = 0x2000
 _EXTENDED_ERROR: Final = struct.Struct("=IBBBBII")
 """errno, origin, type, code, padding, info, data; the address of who reports it follows."""
@@ -104,6 +108,10 @@ class EchoSocket:
     ) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        """For whoever waits for several of these at once."""
+        return self._socket.fileno()
+
     def send(self, sequence: int) -> float:
         """Send one request and give the moment of it, in seconds of the monotonic clock.
 
@@ -132,8 +140,10 @@ class EchoSocket:
         self.stamped = _set(sock, socket.SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)
         if self.version == 6:
             _set(sock, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            _set(sock, socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT, 1)
         else:
             _set(sock, socket.IPPROTO_IP, _IP_RECVERR, 1)
+            _set(sock, socket.IPPROTO_IP, _IP_RECVTTL, 1)
         if self.kind == "raw":
             _let_in_replies_only(sock, self.version)
         sock.connect(address)
@@ -149,7 +159,7 @@ class EchoSocket:
                 and echo.payload == self._payload
             ):
                 now, age = arrival(ancillary, self._clock)
-                yield Reply(echo.sequence, now, age)
+                yield Reply(echo.sequence, now, age, _hop_limit(ancillary))
 
     def _troubles(self) -> Iterator[Trouble]:
         for quoted, ancillary in self._drain(_MSG_ERRQUEUE):
@@ -205,6 +215,13 @@ def local_trouble(error: OSError, sequence: int) -> Trouble:
     code = BY_ERRNO.get(error.errno or 0, FailureCode.PROTOCOL_ERROR)
     words = os.strerror(error.errno or 0)
     return Trouble(sequence, code, Operation.SEND, f"not sent by this machine: {words}")
+
+
+def _hop_limit(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, value in ancillary:
+        if (level, kind) in _HOP_LIMITS and len(value) >= 4:
+            return int(struct.unpack_from("=i", value)[0])
+    return None
 
 
 def _open(version: int) -> tuple[str, socket.socket]:

@@ -16,12 +16,14 @@ from wire.failure import FailureCode, Operation
 class Reply:
     """An echo reply, read at ``read_at_seconds`` of the monotonic clock.
 
-    ``age_seconds``: how long the kernel had held it by then.
+    ``age_seconds``: how long the kernel had held it by then. ``hop_limit``: what was left of its
+    time to live; None where the kernel does not say.
     """
 
     sequence: int
     read_at_seconds: float
     age_seconds: float = 0.0
+    hop_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 Linux keeps ICMP errors for a socket that asks (ip(7), IP_RECVERR), with who sent them. The kernel
 builds the packets: a flow is a connected socket, so its head never changes but for the time to
-live. What a router quotes tells which probe it means; where it quotes no more than the UDP header,
-only one open probe can be meant, so one probe is open at a time. Labels of MPLS are not seen, and
+live. What a router quotes tells which probe it means: of ICMP always, since the eight bytes that it
+must quote (RFC 792) hold the sequence; of UDP they may hold no more than the header, so there one
+probe is open at a time. Labels of MPLS are not seen, and
 TCP is not possible: its packets are the kernel's own.
 """
 
@@ -33,9 +34,8 @@ _NOT_PERMITTED: Final = (errno.EACCES, errno.EPERM, errno.EPROTONOSUPPORT)
 class SocketEngine:
     """Connected sockets, one a flow. Raises :class:`NotHere` for what they cannot do."""
 
-    at_once = 1
-
     def __init__(self, address: Address, protocol: str, port: int, clock: Clock) -> None:
+        self.at_once = 12 if protocol == "icmp" else 1
         if protocol == "tcp":
             raise NotHere(
                 "without raw packets there is no TCP trace",
@@ -91,6 +91,10 @@ class SocketEngine:
             return
         self._open[probe.tag] = (probe.flow, at_seconds)
         self._events.append(Sent(tag=probe.tag, at_seconds=at_seconds))
+
+    def fileno(self) -> int:
+        """Of flow 0, for whoever waits for several sockets at once."""
+        return self._socket(0).fileno()
 
     def poll(self, timeout_seconds: float) -> list[Event]:
         """Wait up to ``timeout_seconds`` and give what has come, possibly nothing."""

@@ -62,6 +62,7 @@ REGISTRY: Final[Mapping[str, str]] = {
     "throughput": "agent.probes.throughput",
     "verify": "agent.probes.verify",
     "responsiveness": "agent.probes.responsiveness",
+    "bottleneck": "agent.probes.bottleneck",
     "latency": "agent.probes.latency",
     "tcp_connect": "agent.probes.tcp_connect",
     "dns": "agent.probes.dns",

@@ -180,6 +180,8 @@ class Responder:
         )  # fmt: skip
         if test == "download" and upgrade.pace_bps is not None:
             flow.pace(upgrade.pace_bps)
+        if test == "download" and upgrade.cubic:
+            flow.be_cubic()
         if upgrade.prompt:
             flow.be_prompt()
         engine = Engine([flow], self._clock, endpoints)

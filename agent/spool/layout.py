@@ -59,6 +59,7 @@ HEAVY_PROBES: Final = frozenset(
         "throughput",
         "verify",
         "responsiveness",
+        "bottleneck",
         "iperf3",
         "ndt7_public",
         "ookla",

@@ -82,6 +82,13 @@ def resolve(
     ]
 
 
+def first_reachable(targets: Sequence[Target], clock: Clock, limits: Limits = UNLIMITED) -> Target:
+    """Give the first address that takes a connection. Raises the failure of the last."""
+    sock, target = _connect_any(targets, clock, limits)
+    sock.close()
+    return target
+
+
 def open_all(
     targets: Sequence[Target], test: str, count: int, clock: Clock, limits: Limits = UNLIMITED
 ) -> tuple[Target, list[Opened]]:

@@ -278,14 +278,18 @@ class Flow:
         if self._quota is not None:
             self._quota, self.cut = ByteLimit(GOOD_BYE_BYTES), None
 
+    def be_cubic(self) -> None:
+        """Send with CUBIC (RFC 9438), where this kernel lets this program choose it."""
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+
     def pace(self, rate_bps: int) -> None:
         """Let the kernel send no faster than this (socket(7), SO_MAX_PACING_RATE).
 
         With CUBIC where it may be chosen: BBR takes the pace for the path's rate and then
         sends less for a while, to drain a queue that is not there.
         """
-        with contextlib.suppress(OSError):
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        self.be_cubic()
         size = max(_SLOWEST_PACE_BYTES, rate_bps // 8)
         self.sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("=Q", size))
 

@@ -27,6 +27,8 @@ PACE_FIELD: Final = "pace_bps"
 """Query field of a download: send at most this many bits per second on this flow."""
 LIMIT_FIELD: Final = "most_bytes"
 """Query field of a download: send at most this many bytes on this flow, then close."""
+CUBIC_QUERY: Final = "congestion=cubic"
+"""Query of a download: send with CUBIC, where that kernel lets the responder choose it."""
 PROMPT_QUERY: Final = "prompt=1"
 """Query of a test whose small frames must not wait long behind its data."""
 _NEVER_OURS: Final = (200, 407, 511)
@@ -174,7 +176,15 @@ class Upgrade:
     @property
     def prompt(self) -> bool:
         """Whether the client asks that small frames do not wait long behind the data."""
-        name, _, value = PROMPT_QUERY.partition("=")
+        return self._asks(PROMPT_QUERY)
+
+    @property
+    def cubic(self) -> bool:
+        """Whether the client asks for CUBIC. No other congestion control can be asked for."""
+        return self._asks(CUBIC_QUERY)
+
+    def _asks(self, query: str) -> bool:
+        name, _, value = query.partition("=")
         return parse_qs(self.query).get(name) == [value]
 
     def _number(self, name: str) -> int | None:

@@ -30,6 +30,7 @@ HEAVY: Final = frozenset(
         "throughput",
         "verify",
         "responsiveness",
+        "bottleneck",
         "iperf3",
         "ndt7_public",
         "ookla",
