@@ -18,7 +18,7 @@ from agent.context import ETHERNET_HEADERS, InterfaceCounters, Reading
 from agent.failure import MeasurementFailed
 from agent.localise.counters import LinkCounters
 from agent.localise.evidence import Evidence, HopSeen, LoadSeen, Window
-from agent.localise.load import Loaded, fill
+from agent.localise.load import RAMP_SECONDS, Loaded, fill
 from agent.localise.route import Route, find_route, limited_engine
 from agent.localise.watch import Watch
 from agent.network_card import Card
@@ -148,7 +148,7 @@ class _Run:
         before = self._idle("idle", IDLE_SECONDS, FIRST_SECONDS)
         parts: list[_Part] = []
         for number, test in enumerate(self._plan.tests):
-            watch.looking = True
+            watch.rest(RAMP_SECONDS)
             limits = self._allowance.share(len(self._plan.tests) - number)
             first = self._reading()
             loaded = fill(
@@ -164,9 +164,9 @@ class _Run:
             counters = self._counters(first, self._reading(), loaded)
             self._allowance.spend(loaded.result.total_bytes, self._plan.flows)
             on_loaded(loaded)
-            watch.looking = False
-            sleep(_settle(loaded.seen))
-            watch.looking = True
+            settle_seconds = _settle(loaded.seen)
+            watch.rest(settle_seconds)
+            sleep(settle_seconds)
             after = self._idle("idle again", AFTER_SECONDS)
             parts.append(_Part(loaded=loaded, before=before, after=after, counters=counters))
             before = after

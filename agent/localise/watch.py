@@ -3,7 +3,7 @@
 Each hop gets an echo every ``interval_seconds``, the hops one after the other within that time, so
 that all of them see the same queue. A hop that answers none of its first echoes is asked by packets
 towards the far end that die there, seldom, since routers tell no more than about one a second, and
-only while somebody looks (:attr:`Watch.looking`).
+not while nobody looks (:meth:`Watch.rest`).
 """
 
 import select
@@ -26,10 +26,10 @@ from agent.path.trace import Probe
 from wire.failure import FailureCode
 
 TIMEOUT_SECONDS: Final = 3.0
-PATIENCE_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 0.5
 """A hop without an answer for so long is asked the other way."""
-LIMITED_SECONDS: Final = 0.7
-"""Between two packets that die at one hop, while somebody looks."""
+LIMITED_SECONDS: Final = 0.65
+"""Between two packets that die at one hop, while somebody looks: three in the shortest window."""
 _INITIAL_LIMITS: Final = (64, 128, 255)
 """What systems give a packet to live: RFC 1700 says 64, Windows 128, many routers 255."""
 _MOST_WAIT_SECONDS: Final = 0.2
@@ -67,7 +67,7 @@ class Watch:
 
         ``family_of``: the far end's address, whose family all have.
         """
-        self.looking = True
+        self._resting_until = 0.0
         self._count = len(addresses)
         self._limited = limited
         self._clock = clock
@@ -90,6 +90,10 @@ class Watch:
         for number, asked in enumerate(self._asked):
             asked.next_due = self._started + number * self._interval_seconds / len(self._asked)
         self._thread.start()
+
+    def rest(self, seconds: float) -> None:
+        """Send nothing that dies on the way for so long: what it would show is not looked at."""
+        self._resting_until = self._clock.monotonic_seconds() + seconds
 
     def stop(self) -> None:
         """End, and let go of the sockets. Raises what ended the thread before its time."""
@@ -139,7 +143,7 @@ class Watch:
         asked.next_due = (now if late else asked.next_due) + self._interval_seconds
 
     def _send_limited(self, now: float) -> None:
-        if not self.looking or now < self._started + PATIENCE_SECONDS:
+        if now < max(self._resting_until, self._started + PATIENCE_SECONDS):
             return
         for asked in self._asked:
             silent = not asked.train.rtts_seconds and 0 < asked.hop < self._count - 1

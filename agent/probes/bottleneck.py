@@ -10,7 +10,7 @@ With ``lan_target`` the same directions are measured against a responder inside 
 ``lan_download_bps``, ``lan_upload_bps`` and ``*_segment``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from socket import AF_INET6
 from typing import Final
 
@@ -86,6 +86,11 @@ _METHOD: Final = (
 
 def probe(request: Request, report: Report) -> Findings:
     """Look for the narrow link. ``request.target`` is HOST:PORT of a responder."""
+    return find(request, report, lambda _observation: None)
+
+
+def find(request: Request, report: Report, keep: Callable[[Observation], object]) -> Findings:
+    """Do what :func:`probe` does, and hand over all that was seen before it is judged."""
     options = resolve(OPTIONS, request.options)
     host, port = parse_host_port(request.target)
     tests: Sequence[Test] = ("download", "upload")
@@ -122,6 +127,7 @@ def probe(request: Request, report: Report) -> Findings:
     except MeasurementFailed as error:
         error.partial = {**values, **error.partial}
         raise
+    keep(seen)
     verdicts = {
         test: decide(found.evidence, found.counters) for test, found in seen.directions.items()
     }

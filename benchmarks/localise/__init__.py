@@ -1,0 +1,1 @@
+"""How often the bottleneck probe names the right link, a wrong one, or none, in the laboratory."""
