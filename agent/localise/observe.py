@@ -20,7 +20,7 @@ from agent.localise.counters import LinkCounters
 from agent.localise.evidence import Evidence, HopSeen, LoadSeen, Window
 from agent.localise.load import RAMP_SECONDS, Loaded, fill
 from agent.localise.route import Route, find_route, limited_engine
-from agent.localise.watch import Watch
+from agent.localise.watch import LIMITED_LOADED_SECONDS, LIMITED_SECONDS, Watch
 from agent.network_card import Card
 from agent.path.source import source_of
 from agent.probes import Progress, Report, Request
@@ -148,7 +148,7 @@ class _Run:
         before = self._idle("idle", IDLE_SECONDS, FIRST_SECONDS)
         parts: list[_Part] = []
         for number, test in enumerate(self._plan.tests):
-            watch.rest(RAMP_SECONDS)
+            watch.rest(RAMP_SECONDS, LIMITED_LOADED_SECONDS)
             limits = self._allowance.share(len(self._plan.tests) - number)
             first = self._reading()
             loaded = fill(
@@ -165,7 +165,7 @@ class _Run:
             self._allowance.spend(loaded.result.total_bytes, self._plan.flows)
             on_loaded(loaded)
             settle_seconds = _settle(loaded.seen)
-            watch.rest(settle_seconds)
+            watch.rest(settle_seconds, LIMITED_SECONDS)
             sleep(settle_seconds)
             after = self._idle("idle again", AFTER_SECONDS)
             parts.append(_Part(loaded=loaded, before=before, after=after, counters=counters))

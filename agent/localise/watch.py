@@ -29,7 +29,9 @@ TIMEOUT_SECONDS: Final = 3.0
 PATIENCE_SECONDS: Final = 0.5
 """A hop without an answer for so long is asked the other way."""
 LIMITED_SECONDS: Final = 0.65
-"""Between two packets that die at one hop, while somebody looks: three in the shortest window."""
+"""Between two packets that die at one hop on the idle line: three in the shorter window."""
+LIMITED_LOADED_SECONDS: Final = 0.85
+"""Under load, whose window is longer: what a router has told by then it must have saved up."""
 _INITIAL_LIMITS: Final = (64, 128, 255)
 """What systems give a packet to live: RFC 1700 says 64, Windows 128, many routers 255."""
 _MOST_WAIT_SECONDS: Final = 0.2
@@ -68,6 +70,7 @@ class Watch:
         ``family_of``: the far end's address, whose family all have.
         """
         self._resting_until = 0.0
+        self._limited_seconds = LIMITED_SECONDS
         self._count = len(addresses)
         self._limited = limited
         self._clock = clock
@@ -91,9 +94,13 @@ class Watch:
             asked.next_due = self._started + number * self._interval_seconds / len(self._asked)
         self._thread.start()
 
-    def rest(self, seconds: float) -> None:
-        """Send nothing that dies on the way for so long: what it would show is not looked at."""
+    def rest(self, seconds: float, limited_seconds: float) -> None:
+        """Send nothing that dies on the way for so long: what it would show is not looked at.
+
+        After that one to each silent hop every ``limited_seconds``.
+        """
         self._resting_until = self._clock.monotonic_seconds() + seconds
+        self._limited_seconds = limited_seconds
 
     def stop(self) -> None:
         """End, and let go of the sockets. Raises what ended the thread before its time."""
@@ -148,7 +155,7 @@ class Watch:
         for asked in self._asked:
             silent = not asked.train.rtts_seconds and 0 < asked.hop < self._count - 1
             if silent and now >= asked.next_limited:
-                asked.next_limited = now + LIMITED_SECONDS
+                asked.next_limited = now + self._limited_seconds
                 self._tags[self._next_tag] = (asked, now)
                 self._limited.send(Probe(tag=self._next_tag, hops=asked.hop, flow=0))
                 self._next_tag = self._next_tag % (LAST_TAG - 1) + 1
