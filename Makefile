@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -66,6 +66,9 @@ bench-ingest: setup ## taking results: ours on both databases beside three other
 bench-localise: setup ## where the bottleneck is, in chains of six links, half an hour; as root (BENCH=--quick)
 	scripts/system-packages gcc libc6-dev iproute2 iptables procps
 	.venv/bin/python -m benchmarks.localise $(BENCH)
+
+bench-findings: setup ## the desk survey on 24 planted cities, beside two baselines (BENCH="--cities 40")
+	.venv/bin/python -m benchmarks.findings $(BENCH)
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade

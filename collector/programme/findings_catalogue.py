@@ -44,9 +44,9 @@ class Strength(StrEnum):
     MODERATE = "moderate"
     """By 4."""
     STRONG = "strong"
-    """By 10."""
+    """By 20."""
     DECISIVE = "decisive"
-    """By 50."""
+    """By 200: next to a definition."""
 
     @property
     def odds(self) -> float:
@@ -58,8 +58,8 @@ _ODDS: Final[Mapping[Strength, float]] = {
     Strength.NONE: 1.0,
     Strength.WEAK: 2.0,
     Strength.MODERATE: 4.0,
-    Strength.STRONG: 10.0,
-    Strength.DECISIVE: 50.0,
+    Strength.STRONG: 20.0,
+    Strength.DECISIVE: 200.0,
 }
 
 

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from collector.programme.model import Decided, Fact, Grade
+
+RECORD: Final = "school record"
+"""Source of facts that are in the record of a school."""
 
 
 class Likelihood(StrEnum):
@@ -73,5 +77,5 @@ class Judgement:
 
 
 def is_record(fact: Fact) -> bool:
-    """Whether a fact is the school's own record: exact, of no grade that could be weighed."""
-    return fact.key.startswith("school.")
+    """Whether a fact is from the school's own record: taken as exact where evidence is weighed."""
+    return fact.source == RECORD

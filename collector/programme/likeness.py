@@ -16,8 +16,8 @@ from collector.programme.findings_catalogue import FindingDefinition
 from collector.programme.model import Fact
 from collector.programme.rules import View
 
-CATALOGUE_WEIGHT: Final = 4.0
-CITY_WEIGHT: Final = 1.5
+CATALOGUE_WEIGHT: Final = 20.0
+CITY_WEIGHT: Final = 3.0
 DIFFERENT: Final = 0.2
 """Likeness of two schools in a fact that differs."""
 UNKNOWN: Final = 0.5

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Final
 
 from collector.judge.criteria import Criteria
+from collector.programme.judgement import RECORD
 from collector.programme.model import Fact, Grade, Value
 from collector.schools.model import School
 
-SOURCE: Final = "school record"
 NOTED_BY: Final = "collector"
 
 
@@ -20,13 +20,23 @@ def record_facts(schools: Iterable[School], criteria: Criteria, day: date) -> li
             key=key,
             grade=Grade.DESK,
             value=value,
-            source=SOURCE,
+            source=RECORD,
             noted_on=day,
             noted_by=NOTED_BY,
         )
         for school in schools
         for key, value in _values(school, criteria)
     ]
+
+
+def with_records(
+    facts: Iterable[Fact], schools: Iterable[School], criteria: Criteria, day: date
+) -> list[Fact]:
+    """Add the records of the schools, except where somebody noted another value on paper."""
+    kept = list(facts)
+    noted = {(fact.school_code, fact.key) for fact in kept if fact.grade is Grade.DESK}
+    records = record_facts(schools, criteria, day)
+    return kept + [one for one in records if (one.school_code, one.key) not in noted]
 
 
 def _values(school: School, criteria: Criteria) -> Iterable[tuple[str, Value]]:

@@ -27,9 +27,9 @@ from collector.schools.model import School
 
 __all__ = ["Evidence", "EvidenceKind", "Judgement", "Likelihood", "judge_city"]
 
-LIKELY: Final = 0.5
+LIKELY: Final = 0.4
 """From this probability on a finding is likely."""
-UNLIKELY: Final = 0.2
+UNLIKELY: Final = 0.15
 """Up to this probability it is unlikely; between them one cannot tell."""
 GROUP_SHARE: Final = 0.5
 """How much of the other schools' evidence counts, where they share the upstream."""

@@ -16,7 +16,7 @@ from collector.programme.rules import RANK, Outcome, View, evaluate
 
 TRUST: Final[Mapping[Grade, float]] = {Grade.AGENT: 1.0, Grade.ON_SITE: 0.9, Grade.DESK: 0.65}
 """What a weight (a logarithm of odds) is multiplied with, by grade."""
-NOT_APPLICABLE: Final = math.log(200)
+NOT_APPLICABLE: Final = math.log(5_000)
 """Weight against a finding that cannot be at such a school."""
 MOST_OF_SIGNS: Final = 3.0
 """All signs together weigh at most this much: they are not independent of each other."""
@@ -39,7 +39,12 @@ class Weighed:
 
     @property
     def contradicts(self) -> bool:
-        """Whether paper and measurement speak against each other."""
+        """Whether paper and measurement speak against each other.
+
+        Not where the school cannot have the finding: what was measured has another cause then.
+        """
+        if any(one.kind is EvidenceKind.APPLIES for one in self.evidence):
+            return False
         low, high = sorted((self.measured, self.paper))
         return low <= -OPPOSED and high >= OPPOSED
 
