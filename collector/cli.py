@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",
     "sample": "propose, judge and adopt the schools assessed on site",
+    "measure": "measures of schools: assign, what if, plan, before and after",
     "migrate": "bring the database to this release's schema",
 }
 

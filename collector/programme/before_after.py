@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from importlib import import_module
 from math import comb
 from statistics import median
 from typing import Final
-
-from scipy.stats import mannwhitneyu
 
 from collector.judge.calendar import Calendar, WeekWindows, Window
 from collector.judge.model import Figure, Observation
@@ -126,7 +125,7 @@ def compare(
         shift_bps=shift,
         low_bps=low,
         high_bps=high,
-        p_value=float(mannwhitneyu(after, before, alternative="two-sided").pvalue),
+        p_value=_p_value(before, after),
     )
 
 
@@ -167,6 +166,12 @@ def _ways(before: int, after: int) -> list[int]:
         for index in range(one, size):
             ways[index] += ways[index - one]
     return ways
+
+
+def _p_value(before: Sequence[float], after: Sequence[float]) -> float:
+    """Mann-Whitney test, two-sided."""
+    stats = import_module("scipy.stats")  # takes a second: only where it is asked for
+    return float(stats.mannwhitneyu(after, before, alternative="two-sided").pvalue)
 
 
 def _outcome(low: float, high: float, before: float) -> tuple[Outcome, Why]:

@@ -87,6 +87,10 @@ class PathState:
         return CannotTell.NOT_MEASURED if self.capacity is None else None
 
 
+NEGLIGIBLE_BELOW: Final = 0.03
+"""A finding less probable than this is passed over: a person rejected it, or it does not apply."""
+
+
 def path_state(
     school: School,
     requirement: Requirement,
@@ -110,7 +114,11 @@ def path_state(
         status=Status.UNDETERMINED if verdict is None else verdict.status,
         capacity=capacity,
         hidden=hidden,
-        chances={one: chances[one] for one in sorted(model.limits_quiet) if chances.get(one)},
+        chances={
+            one: chances[one]
+            for one in sorted(model.limits_quiet)
+            if chances.get(one, 0.0) >= NEGLIGIBLE_BELOW
+        },
         nominal_bps=_nominal(school, facts),
     )
 

@@ -8,11 +8,10 @@ they begin in. Decision: docs/decisions/0018-plan-solver.md.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 from collector.programme.plan_greedy import choose_greedily
 from collector.programme.plan_model import (
@@ -94,10 +93,11 @@ def _run(problem: Problem, time_limit_seconds: float, gap_ratio: float) -> Any: 
             index: dict(one.price.subsidies).get(name, 0) / 1e6 for index, one in enumerate(bought)
         }
         rows.add({index: yen for index, yen in paid.items() if yen}, total / 1e6)
-    return milp(
+    optimize = import_module("scipy.optimize")  # half a second: only where it is asked for
+    return optimize.milp(
         objective,
         integrality=np.ones(len(bought)),
-        bounds=Bounds(0, 1),
+        bounds=optimize.Bounds(0, 1),
         constraints=rows.constraint(),
         options={"time_limit": time_limit_seconds, "mip_rel_gap": gap_ratio},
     )
@@ -116,12 +116,15 @@ class _Rows:
             self._entries.append(entries)
             self._most.append(most)
 
-    def constraint(self) -> LinearConstraint:
+    def constraint(self) -> Any:  # noqa: ANN401 - scipy's
         data = [value for entries in self._entries for value in entries.values()]
         columns = [index for entries in self._entries for index in entries]
         starts = np.cumsum([0] + [len(entries) for entries in self._entries])
-        matrix = csr_array((data, columns, starts), shape=(len(self._entries), self._columns))
-        return LinearConstraint(matrix, ub=self._most)
+        sparse = import_module("scipy.sparse")
+        matrix = sparse.csr_array(
+            (data, columns, starts), shape=(len(self._entries), self._columns)
+        )
+        return import_module("scipy.optimize").LinearConstraint(matrix, ub=self._most)
 
 
 def _one_a_school(problem: Problem, rows: _Rows) -> None:
