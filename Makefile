@@ -30,7 +30,7 @@ format: setup ## put the code in the one form
 	.venv/bin/ruff check --fix .
 
 test-unit: setup ## tests against the built wheel
-	scripts/system-packages postgresql
+	scripts/system-packages postgresql fonts-morisawa-bizud-gothic
 	$(PYTEST) -m 'not lab and not faults and not browser' -n auto --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
@@ -51,6 +51,7 @@ test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before 
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
+	scripts/system-packages libreoffice-calc-nogui=soffice
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	$(PYTEST) -m browser tests --timeout 300
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from random import SystemRandom
+from typing import Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -49,11 +50,15 @@ from collector.pages.policy import PolicyPages
 from collector.pages.programme_routes import programme_routers
 from collector.pages.provider import ProviderPages
 from collector.pages.rehearsal import RehearsalPages
+from collector.pages.reports import ReportPages
 from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.policy.effective import Policies
 from collector.policy.provider import PolicyProvider
 from collector.rejudge import JudgeInputs, Rejudge
+from collector.report.gather import Inputs
+from collector.report.schedule import Schedule
+from collector.report.settings import Settings
 from collector.retention.policy import Policy, load_policy
 from collector.shown import Shown
 from collector.slots.keys import SlotKeys
@@ -61,6 +66,18 @@ from collector.slots.rehearse import RehearsalProvider
 from collector.store.interface import Store, StoreError
 from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
+
+
+class Worker(Protocol):
+    """What runs beside serving."""
+
+    def start(self) -> None:
+        """Start in the background."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what runs, then stop."""
+        ...
 
 
 def create_app(  # noqa: PLR0913 - the settings of a program, by name
@@ -75,6 +92,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     provider: IdentityProvider | None = None,
     slot_keys: SlotKeys | None = None,
     retention: Policy | None = None,
+    reports: Settings | None = None,
     remote_writes: Sequence[Target] = (),
 ) -> FastAPI:
     """Make the application. It does not close ``store``.
@@ -82,6 +100,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     ``week`` pins the week shown. ``insecure_lab`` takes secrets over plain HTTP from anywhere.
     ``access`` says who reads without signing in, ``provider`` who else vouches for operators.
     ``retention`` says how long what is kept; None: as the packaged policy says.
+    ``reports`` says when the weekly report is issued and delivered; None: by hand only.
     ``remote_writes``: time-series stores that get every result.
     """
     clock = clock or SystemClock()
@@ -97,29 +116,31 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         insecure_lab=insecure_lab,
     )
     context.heartbeat_providers.append(identity_hints(store))
+    inputs = Inputs(store=store, criteria=criteria, calendars=calendars)
     watch = FleetWatch(store, clock, shown.now)
     policies = Policies(calendars)
     context.heartbeat_providers.append(PolicyProvider(store, policies))
     context.heartbeat_providers.append(RehearsalProvider(store))
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
     upkeep = Upkeep(store, retention or load_policy(None), clock)
-    exporters = [Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes]
+    workers: list[Worker] = [
+        rejudge,
+        upkeep,
+        watch,
+        *(Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes),
+    ]
+    if reports is not None:
+        workers.append(Schedule(inputs, reports, clock, SystemRandom(), shown.simulated))
 
     @asynccontextmanager
     async def judging(_app: FastAPI) -> AsyncIterator[None]:
-        rejudge.start()
-        upkeep.start()
-        watch.start()
-        for exporter in exporters:
-            exporter.start()
+        for worker in workers:
+            worker.start()
         try:
             yield
         finally:
-            for exporter in exporters:
-                exporter.stop()
-            watch.stop()
-            upkeep.stop()
-            rejudge.stop()
+            for worker in reversed(workers):
+                worker.stop()
 
     app = FastAPI(
         title="hakaru collector",
@@ -167,6 +188,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         PolicyPages(pages, answers, policies).router(),
         policy_api.router(context, policies),
         *programme_routers(pages, answers),
+        ReportPages(pages, answers, inputs, reports).router(),
     ):
         app.include_router(routes)
     app.include_router(RehearsalPages(pages, answers).router())

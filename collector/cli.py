@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "slot": "keys of slot tokens, responders and what they take at once",
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
+    "report": "the weekly report: issue, list, compare, deliver",
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",
     "sample": "propose, judge and adopt the schools assessed on site",

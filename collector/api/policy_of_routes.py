@@ -81,6 +81,11 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /programme/demand": Caller.VIEWER,
     "GET /programme/network": Caller.VIEWER,
     "GET /programme/survey-table": Caller.VIEWER,
+    # -- weekly reports
+    "GET /reports": Caller.VIEWER,
+    "POST /reports": Caller.OPERATOR,
+    "GET /reports/{week}/{revision}": Caller.VIEWER,
+    "GET /reports/{week}/{revision}/{name}": Caller.VIEWER,
     # -- operators
     "GET /sign-in": Caller.PUBLIC,
     "POST /sign-in": Caller.PUBLIC,  # name and password are its credential

@@ -31,6 +31,7 @@ from collector.config import (
     parse_listen,
     parse_week,
 )
+from collector.report.settings import load_settings
 from collector.retention.policy import load_policy
 from collector.server import address_of, allow_descriptors, bind, make_server
 from collector.slots.keys import KeyTrouble, SlotKeys
@@ -65,6 +66,13 @@ def configure(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="how many days what is kept (TOML); default: the one that comes with the program",
+    )
+    command.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="when the weekly report is issued and to whom it goes (TOML); default: the one that "
+        "comes with the program: Monday at 7, delivered to nobody",
     )
     tls = command.add_argument_group("privacy of the agents' tokens")
     tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM)")
@@ -102,6 +110,7 @@ def _serve(options: argparse.Namespace) -> int:
     criteria, calendars = criteria_of(options), calendars_of(options)
     provider = provider_of(options, SystemClock())
     retention = load_policy(options.retention)
+    reports = load_settings(options.report)
     remote_writes = targets_of(options)
     store = open_store(options)
     try:
@@ -116,6 +125,7 @@ def _serve(options: argparse.Namespace) -> int:
             access=access_of(options),
             provider=provider,
             retention=retention,
+            reports=reports,
             remote_writes=remote_writes,
             slot_keys=_slot_keys(options, store),
         )

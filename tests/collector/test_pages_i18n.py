@@ -23,6 +23,10 @@ from collector.programme.plans.tracking import Standing
 from collector.programme.plans.update_days import Effect
 from collector.programme.sample.rows import Origin
 from collector.programme.sample.strata import Margin
+from collector.programme.words import Owner, Segment
+from collector.report.delivery_rows import Channel
+from collector.report.document import Effect as MeasureEffect
+from collector.report.document import Field, OddKind
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
@@ -39,7 +43,11 @@ def _names(text: str) -> set[str]:
 
 
 def _sources() -> str:
-    files = [*PAGES.glob("*.py"), *(PAGES / "templates").glob("*.html")]
+    files = [
+        *PAGES.glob("*.py"),
+        *(PAGES / "templates").glob("*.html"),
+        *(PAGES.parent / "report").glob("*.py"),
+    ]
     return "\n".join(file.read_text("utf-8") for file in files)
 
 
@@ -90,6 +98,8 @@ def test_every_key_is_used() -> None:
         *("plans_from", "plans_standing", "plans_comparison", "plans_unit", "plans_unit_name"),
         *("plans_city", "plans_disagree", "plans_missing", "demand_answer", "demand_why"),
         *("update_effect", "ministry_column", "ministry_measure"),
+        *("report_column", "report_odd", "report_effect", "report_measure_state", "report_field"),
+        *("report_segment", "report_owner", "report_statistic", "reports_channel"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -122,6 +132,13 @@ def test_every_key_is_used() -> None:
         ("fleet_advice", State),
         ("now_state", Stage),
         ("policy_state", PolicyState),
+        ("report_odd", OddKind),
+        ("report_effect", MeasureEffect),
+        ("report_measure_state", MeasureState),
+        ("report_field", Field),
+        ("report_segment", Segment),
+        ("report_owner", Owner),
+        ("reports_channel", Channel),
         ("progress_state", ProgressState),
         ("grade", Grade),
         ("decision", Decision),

@@ -12,6 +12,7 @@ from collector.store.schema import (
     operators,
     policy,
     programme,
+    report,
     rollup,
     slots,
 )
@@ -26,6 +27,7 @@ STEPS: Final = (
     rollup.STEP,
     export.STEP,
     programme.STEP,
+    report.STEP,
 )
 
 

@@ -1,0 +1,190 @@
+"""Read from the store what a report is made of. One school's odd data never stops the others."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+
+from collector.compliance import judge_weeks
+from collector.judge.calendar import Calendars
+from collector.judge.criteria import MAX_PUPILS, Criteria
+from collector.judge.model import Figure, Verdict
+from collector.judge.week import Week
+from collector.pages.i18n import LANGUAGES
+from collector.pages.sources import CITY_NAME
+from collector.programme.assignment_rows import assignments
+from collector.programme.decision_rows import decision_events
+from collector.programme.model import Assignment, DecidedEvent, ProgressEvent
+from collector.programme.progress_rows import progress_events
+from collector.programme.standing import DEADLINE, deadline_of
+from collector.report.catalogues import Catalogues, catalogues, likely_by_finding
+from collector.report.evidence_rows import Tested, tests_of_week
+from collector.schools.model import BaselineEntry, School
+from collector.store.interface import Agent, Store, StoreError
+
+WEEKS_OF_TREND: Final = 12
+_LOG: Final = logging.getLogger(__name__)
+_ODD_DATA: Final = (ValueError, KeyError, TypeError, OverflowError, ArithmeticError)
+"""What odd data raise where they are read or judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What every report of this collector is made with."""
+
+    store: Store
+    criteria: Criteria
+    calendars: Calendars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Everything that was read for one week."""
+
+    week: Week
+    simulated: bool
+    now: datetime
+    """The moment that ages count from."""
+    wall: datetime
+    criteria: Criteria
+    calendars: Calendars
+    city_names: Mapping[str, str]
+    schools: Sequence[School]
+    unreadable: Mapping[str, str]
+    """What could not be judged or read of a school, by code."""
+    troubles: Sequence[str]
+    baseline: Mapping[str, BaselineEntry]
+    verdicts: Mapping[tuple[str, Figure], Verdict]
+    trend: Sequence[tuple[str, Mapping[tuple[str, Figure], Verdict]]]
+    """Earlier weeks with their verdicts, oldest first; the newest may be the week before."""
+    agents: Sequence[Agent]
+    progress: Sequence[ProgressEvent]
+    decisions: Sequence[DecidedEvent]
+    assignments: Sequence[Assignment]
+    catalogues: Catalogues
+    likely: Mapping[str, int] | None
+    deadline: date | None
+    """By when all problems are to be identified."""
+    tested: Mapping[str, Sequence[Tested]] = field(default_factory=dict)
+
+
+def gather(
+    inputs: Inputs, week: Week, *, simulated: bool, now: datetime, wall: datetime
+) -> Material:
+    """Read everything. Raises :class:`StoreError` where the database fails."""
+    store = inputs.store
+    troubles: list[str] = []
+    schools = store.schools()
+    verdicts, unreadable = _verdicts(inputs, week, schools, simulated=simulated)
+    weeks = [label for label in store.judged_weeks(simulated=simulated) if label < str(week)]
+    earlier = list(reversed(weeks[: WEEKS_OF_TREND - 1]))
+    known = catalogues(troubles)
+    return Material(
+        week=week,
+        simulated=simulated,
+        now=now,
+        wall=wall,
+        criteria=inputs.criteria,
+        calendars=inputs.calendars,
+        city_names={
+            language: name
+            for language in LANGUAGES
+            if (name := store.setting(CITY_NAME.format(language=language)))
+        },
+        schools=schools,
+        unreadable=unreadable,
+        troubles=troubles,
+        baseline=store.baseline(),
+        verdicts=verdicts,
+        trend=[(label, _saved(store, label, simulated, troubles)) for label in earlier],
+        agents=store.agents(),
+        progress=store.read(progress_events),
+        decisions=store.read(decision_events),
+        assignments=store.read(assignments),
+        catalogues=known,
+        deadline=_deadline(store, week, troubles),
+        likely=_likely(inputs, week, schools, known, troubles),
+        tested=store.read(lambda sql: tests_of_week(sql, week, simulated=simulated)),
+    )
+
+
+def _likely(
+    inputs: Inputs,
+    week: Week,
+    schools: Sequence[School],
+    known: Catalogues,
+    troubles: list[str],
+) -> Mapping[str, int] | None:
+    try:
+        return likely_by_finding(inputs.store, known, schools, inputs.criteria, week)
+    except _ODD_DATA as error:
+        _LOG.warning("the desk survey cannot be made for the report: %s", error)
+        troubles.append(f"desk survey: {error}")
+        return None
+
+
+def _deadline(store: Store, week: Week, troubles: list[str]) -> date | None:
+    try:
+        return deadline_of(store.setting(DEADLINE), week.days[-1])
+    except ValueError as error:
+        troubles.append(f"deadline: {error}")
+        return None
+
+
+def _verdicts(
+    inputs: Inputs, week: Week, schools: Sequence[School], *, simulated: bool
+) -> tuple[dict[tuple[str, Figure], Verdict], dict[str, str]]:
+    """Saved verdicts, and those that are lacking judged here; what cannot be, school by school."""
+    troubles: list[str] = []
+    found = dict(_saved(inputs.store, str(week), simulated, troubles))
+    unreadable: dict[str, str] = {}
+    lacking = []
+    for school in schools:
+        if not 1 <= school.pupils <= MAX_PUPILS:
+            continue
+        requirement = inputs.criteria.requirement(school.pupils)
+        calendar = inputs.calendars.for_school(school.code).fingerprint
+        if any(
+            (saved := found.get((school.code, figure))) is None
+            or saved.requirement != requirement
+            or saved.calendar != calendar
+            for figure in Figure
+        ):
+            lacking.append(school.code)
+    if not lacking:
+        return found, unreadable
+    try:
+        judged = _judge(inputs, week, lacking, simulated=simulated)
+    except _ODD_DATA:
+        judged = []
+        for code in lacking:
+            try:
+                judged += _judge(inputs, week, [code], simulated=simulated)
+            except _ODD_DATA as error:
+                _LOG.warning("school %s cannot be judged for the report: %s", code, error)
+                unreadable[code] = f"{type(error).__name__}: {error}"
+    return found | {(one.school_code, one.figure): one for one in judged}, unreadable
+
+
+def _judge(inputs: Inputs, week: Week, codes: Sequence[str], *, simulated: bool) -> list[Verdict]:
+    return judge_weeks(
+        inputs.store,
+        inputs.criteria,
+        inputs.calendars,
+        [(code, str(week), simulated) for code in codes],
+    )
+
+
+def _saved(
+    store: Store, week: str, simulated: bool, troubles: list[str]
+) -> Mapping[tuple[str, Figure], Verdict]:
+    """Verdicts of a week; none, and a word about it, where they are of words we do not know."""
+    try:
+        return store.verdicts(week, simulated=simulated)
+    except StoreError:
+        raise
+    except _ODD_DATA as error:
+        _LOG.warning("verdicts of %s cannot be read for the report: %s", week, error)
+        troubles.append(f"verdicts of {week}: {error}")
+        return {}
