@@ -81,6 +81,13 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /programme/demand": Caller.VIEWER,
     "GET /programme/network": Caller.VIEWER,
     "GET /programme/survey-table": Caller.VIEWER,
+    "GET /programme/measures": Caller.VIEWER,
+    "POST /programme/measures": Caller.OPERATOR,
+    "POST /programme/measures/several": Caller.OPERATOR,
+    "GET /programme/measures/{assignment_id}": Caller.VIEWER,
+    "POST /programme/measures/{assignment_id}": Caller.OPERATOR,
+    "GET /programme/what-if": Caller.VIEWER,
+    "GET /programme/plan": Caller.VIEWER,
     # -- weekly reports
     "GET /reports": Caller.VIEWER,
     "POST /reports": Caller.OPERATOR,

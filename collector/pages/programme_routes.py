@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from fastapi import APIRouter
 
 from collector.pages.answer import Answers
+from collector.pages.programme_ask import CityAsker
 from collector.pages.programme_demand import DemandPages
 from collector.pages.programme_hub import ProgrammeHub
 from collector.pages.programme_indicators import IndicatorPages
+from collector.pages.programme_measures import MeasurePages
 from collector.pages.programme_ministry import MinistryPages
 from collector.pages.programme_network import NetworkPages
+from collector.pages.programme_plan import PlanPages
 from collector.pages.programme_sample import SamplePages
+from collector.pages.programme_what_if import WhatIfPages
 from collector.pages.sources import PageSources
 
 
@@ -22,3 +26,7 @@ def programme_routers(sources: PageSources, answers: Answers) -> Iterator[APIRou
     yield DemandPages(sources, answers).router()
     yield NetworkPages(sources, answers).router()
     yield MinistryPages(sources, answers).router()
+    yield MeasurePages(sources, answers).router()
+    asker = CityAsker(sources)
+    yield WhatIfPages(sources, answers, asker).router()
+    yield PlanPages(sources, answers, asker).router()

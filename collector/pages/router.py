@@ -13,6 +13,7 @@ from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
 from collector.pages.listing import Filter
+from collector.pages.measure_words import measures_of_school
 from collector.pages.policy_view import on_school
 from collector.pages.school import school_page
 from collector.pages.sources import NoSuchWeek, PageSources, frame
@@ -81,6 +82,8 @@ def router(sources: PageSources) -> APIRouter:
         if page is None:
             return answers.missing(request, text("error.no_school", code=cut(code)))
         held = on_school(text, sources.store, sources.store.school(code), sources.clock.now())
-        return answers.page(request, "school.html", {"page": page, "held": held, "code": code})
+        measures = measures_of_school(text, sources.store, code)
+        values = {"page": page, "held": held, "code": code, "measures": measures}
+        return answers.page(request, "school.html", values)
 
     return routes

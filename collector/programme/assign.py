@@ -6,7 +6,7 @@ stands. Raises :class:`MeasureRefused` for what may not be; then nothing is kept
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -69,17 +69,13 @@ class Measures:
         return self._store.write(lambda sql: self._add(sql, new, author))
 
     def assign_all(
-        self, wanted: Mapping[str, frozenset[str]], details: Details, author: Author
+        self, wanted: Iterable[tuple[str, str, Details]], author: Author
     ) -> list[Assignment]:
-        """Give several schools their measures at once, or none of them.
+        """Give several schools (code, measure, details) at once, or none of them.
 
         What a school already has planned or ordered is passed over.
         """
-        new = [
-            self._new(code, measure_id, details, author)
-            for code, ids in sorted(wanted.items())
-            for measure_id in sorted(ids)
-        ]
+        new = [self._new(code, measure, details, author) for code, measure, details in wanted]
 
         def work(sql: Sql) -> list[Assignment]:
             has = {(one.school_code, one.measure_id) for one in _open(sql)}

@@ -13,8 +13,12 @@ from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
+from collector.programme.before_after import Outcome as EffectOutcome
+from collector.programme.before_after import Why as EffectWhy
 from collector.programme.model import Decision, Grade, MeasureState
 from collector.programme.model import State as ProgressState
+from collector.programme.path_state import CannotTell
+from collector.programme.plan_model import By, CostPoint, LeftOut
 from collector.programme.plans.automatic import Missing
 from collector.programme.plans.demand import Answer, Why
 from collector.programme.plans.model import Comparison, Unit
@@ -100,6 +104,8 @@ def test_every_key_is_used() -> None:
         *("update_effect", "ministry_column", "ministry_measure"),
         *("report_column", "report_odd", "report_effect", "report_measure_state", "report_field"),
         *("report_segment", "report_owner", "report_statistic", "reports_channel"),
+        *("measure_state", "cannot_tell", "left_out", "effect_outcome", "effect_why", "limit"),
+        *("plan_by", "plan_costs", "plan_row", "plan_method"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -154,6 +160,13 @@ def test_every_key_is_used() -> None:
         ("demand_why", Why),
         ("update_effect", Effect),
         ("ministry_measure", MeasureState),
+        ("measure_state", MeasureState),
+        ("cannot_tell", CannotTell),
+        ("left_out", LeftOut),
+        ("effect_outcome", EffectOutcome),
+        ("effect_why", EffectWhy),
+        ("plan_by", By),
+        ("plan_costs", CostPoint),
     ],
 )
 def test_every_member_of_a_vocabulary_has_words(section: str, members: type[StrEnum]) -> None:

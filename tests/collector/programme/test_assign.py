@@ -119,10 +119,11 @@ def test_a_measure_is_not_assigned_twice_and_states_follow_each_other(measures: 
 def test_several_are_assigned_at_once_or_none(store: Store, measures: Measures) -> None:
     """From a what-if: what is there already is passed over, a wrong one keeps nothing."""
     measures.assign("A1", "ipoe", Details(), AUTHOR)
-    wanted = {"A1": frozenset({"ipoe", "mtu_fix"}), "B1": frozenset({"ipoe"})}
-    assert len(measures.assign_all(wanted, Details(), AUTHOR)) == 2
+    plain = Details()
+    wanted = [("A1", "ipoe", plain), ("A1", "mtu_fix", plain), ("B1", "ipoe", plain)]
+    assert len(measures.assign_all(wanted, AUTHOR)) == 2
     with pytest.raises(MeasureRefused, match="no school"):
-        measures.assign_all({"A1": frozenset({"dns_fix"}), "Z9": wanted["B1"]}, Details(), AUTHOR)
+        measures.assign_all([("A1", "dns_fix", plain), ("Z9", "ipoe", plain)], AUTHOR)
     assert len(store.read(assignment_rows.assignments)) == 3
 
 

@@ -38,12 +38,13 @@ def database(url: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> str:
     ]
     store.submit(Batch("agent-of-A1", MONDAY + timedelta(days=5), rows, [])).result(60)
     store.set_setting("shown_week", "2026-W20")
-    store.write(lambda sql: decision_rows.decide(sql, _confirmed(), MONDAY))
+    store.write(lambda sql: decision_rows.decide(sql, confirmed(), MONDAY))
     store.close()
     return url
 
 
-def _confirmed() -> Decided:
+def confirmed() -> Decided:
+    """A1: the line is saturated."""
     return Decided(
         school_code="A1",
         finding_id="line_saturated",
