@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "report": "the weekly report: issue, list, compare, deliver",
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",
+    "progress": "how far each school is; the deadline; spreadsheets out and in",
+    "assessment": "what was seen at a school, files, decisions on findings",
     "sample": "propose, judge and adopt the schools assessed on site",
     "measure": "measures of schools: assign, what if, plan, before and after",
     "migrate": "bring the database to this release's schema",

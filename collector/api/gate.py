@@ -14,7 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.api.policy_of_routes import Caller, policy_of, routes_of
+from collector.api.policy_of_routes import (
+    UPLOAD_IN_SCOPE,
+    UPLOADS,
+    Caller,
+    policy_of,
+    routes_of,
+)
 
 
 class Doorkeeper(Protocol):
@@ -29,6 +35,7 @@ class Doorkeeper(Protocol):
 class _Place:
     pattern: re.Pattern[str]
     callers: dict[str, Caller] = field(default_factory=dict)
+    uploads: dict[str, int] = field(default_factory=dict)
 
 
 class Plan:
@@ -44,6 +51,8 @@ class Plan:
             if not self._places or self._places[-1].pattern.pattern != pattern:
                 self._places.append(_Place(re.compile(pattern)))
             self._places[-1].callers.setdefault(method, caller)
+            if most := UPLOADS.get(f"{method} {path}"):
+                self._places[-1].uploads[method] = most
 
     def find(self, method: str, path: str) -> Caller | set[str]:
         """Give who may call, or the methods that are allowed instead (none: no such place)."""
@@ -55,6 +64,11 @@ class Plan:
                     return caller
                 others |= place.callers.keys()
         return others
+
+    def upload_bytes(self, method: str, path: str) -> int | None:
+        """Give the bytes of files that may be sent to a route; None: it takes none."""
+        place = next((one for one in self._places if one.pattern.match(path)), None)
+        return None if place is None else place.uploads.get(method)
 
 
 class Gate:
@@ -75,6 +89,9 @@ class Gate:
             return
         found = self._plan.find(scope["method"], get_route_path(scope))
         if isinstance(found, Caller):
+            most = self._plan.upload_bytes(scope["method"], get_route_path(scope))
+            if most is not None:
+                scope[UPLOAD_IN_SCOPE] = most
             admitted = await self._keeper.admit(found, Request(scope, receive))
             if isinstance(admitted, Response):
                 await admitted(scope, receive, send)

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.api.body import too_large
+from collector.api.policy_of_routes import MAX_UPLOAD_FRAME_BYTES, UPLOAD_IN_SCOPE
 
 _ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -81,8 +82,15 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise too_large("more", self._max_bytes)
+            most = max(self._max_bytes, _upload_bytes(scope))
+            if received > most:
+                raise too_large("more", most)
             return message
 
         await self._app(scope, counted, send)
+
+
+def _upload_bytes(scope: Scope) -> int:
+    """How large a body the gate lets this request have, which it knows only behind this."""
+    files: int = scope.get(UPLOAD_IN_SCOPE, 0)
+    return files + MAX_UPLOAD_FRAME_BYTES if files else 0

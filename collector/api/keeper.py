@@ -14,11 +14,11 @@ from collector.api.auth import AGENT_OF_SCOPE, bearer_sha256, require_private, w
 from collector.api.body import read_body
 from collector.api.ingest import store_refusal
 from collector.api.known_agents import KnownAgents
-from collector.api.policy_of_routes import Caller
+from collector.api.policy_of_routes import MAX_UPLOAD_FRAME_BYTES, UPLOAD_IN_SCOPE, Caller
 from collector.api.refusal import Refusal
 from collector.clock import Clock
 from collector.metrics import Metrics
-from collector.operators import accounts, cookies, forms, sessions
+from collector.operators import accounts, cookies, forms, multipart, sessions
 from collector.operators.access import Access, truly_local, within
 from collector.operators.model import Role
 from collector.operators.sign_in import secret_sha256
@@ -35,6 +35,9 @@ _ROLES: Final = {
 }
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Cookie realm="hakaru"'}
+_SOON: Final = {"Retry-After": "5"}
+MAX_UPLOADS: Final = 4
+"""Uploads that are read at once: each is in memory whole, up to its limit."""
 _WHILE_TEMPORARY: Final = frozenset({"/account/password", "/sign-out"})
 """What an operator reaches whose password somebody else knows."""
 
@@ -59,6 +62,7 @@ class Keeper:
         self._show = show
         self._insecure_lab = insecure_lab
         self._has_operators = False
+        self._uploads = 0
         self._known = KnownAgents(store, clock)
 
     async def admit(self, caller: Caller, request: Request) -> Response | Receive:
@@ -101,7 +105,15 @@ class Keeper:
         request.scope[IN_SCOPE] = signed
         if not changes:
             return request.receive
-        return await read_form(request, signed.token)
+        if not _brings_files(request):
+            return await read_form(request, signed.token)
+        if self._uploads >= MAX_UPLOADS:
+            raise Refusal(503, "busy", "others are sending files: try again", _SOON)
+        self._uploads += 1
+        try:
+            return await read_form(request, signed.token)
+        finally:
+            self._uploads -= 1
 
     def _session(self, request: Request) -> SignedIn | None:
         token = cookies.read(request, "session")
@@ -137,13 +149,26 @@ async def read_form(request: Request, secret: str) -> Receive:
 
     ``secret``: the cookie that the form's token is bound to. Raises :class:`Refusal`.
     """
-    body = await read_body(request, forms.MAX_FORM_BYTES)
-    form = forms.parse(body, request.headers.get("content-type", ""))
+    content_type = request.headers.get("content-type", "")
+    if _brings_files(request):
+        most: int = request.scope[UPLOAD_IN_SCOPE]
+        body = await read_body(request, most + MAX_UPLOAD_FRAME_BYTES)
+        form = await run_in_threadpool(multipart.parse, body, content_type)
+        body = b""  # the route has the files; nothing reads the body again
+    else:
+        body = await read_body(request, forms.MAX_FORM_BYTES)
+        form = forms.parse(body, content_type)
     shown = request.headers.get(forms.TOKEN_HEADER) or form.get(forms.TOKEN_FIELD, "")
     if not hmac.compare_digest(shown.encode("utf-8", "replace"), form_token(secret).encode()):
         raise _from_elsewhere()
     request.scope[forms.IN_SCOPE] = form
     return _again(body, request.receive)
+
+
+def _brings_files(request: Request) -> bool:
+    """Say whether a request is an upload to a route that takes one."""
+    content_type = request.headers.get("content-type", "")
+    return UPLOAD_IN_SCOPE in request.scope and multipart.is_multipart(content_type)
 
 
 def _again(body: bytes, after: Receive) -> Receive:

@@ -74,6 +74,18 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /v1/schools/{code}/commands/{command_id}": Caller.VIEWER,
     # -- the assessment programme
     "GET /programme": Caller.VIEWER,
+    "POST /programme/deadline": Caller.OPERATOR,
+    "GET /schools/{code}/progress": Caller.VIEWER,
+    "POST /schools/{code}/progress": Caller.OPERATOR,
+    "GET /programme/spreadsheets": Caller.VIEWER,
+    "POST /programme/spreadsheets": Caller.OPERATOR,
+    "GET /programme/spreadsheets/{name}": Caller.VIEWER,
+    "GET /schools/{code}/assessment": Caller.VIEWER,
+    "POST /schools/{code}/assessment": Caller.OPERATOR,
+    "POST /schools/{code}/assessment/attachments": Caller.OPERATOR,
+    "POST /schools/{code}/assessment/decisions": Caller.OPERATOR,
+    "GET /schools/{code}/attachments/{attachment_id}": Caller.VIEWER,
+    "POST /schools/{code}/attachments/{attachment_id}/remove": Caller.OPERATOR,
     "GET /programme/sample": Caller.VIEWER,
     "POST /programme/sample": Caller.OPERATOR,
     "GET /programme/indicators": Caller.VIEWER,
@@ -117,6 +129,17 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /openapi.json": Caller.PUBLIC,
     "GET /static/{path}": Caller.PUBLIC,
 }
+
+
+UPLOADS: Final[Mapping[str, int]] = {
+    "POST /schools/{code}/assessment/attachments": 10_000_000,
+    "POST /programme/spreadsheets": 10_000_000,
+}
+"""The only routes that take a form with files (multipart), with the bytes of its files."""
+UPLOAD_IN_SCOPE: Final = "hakaru.upload_bytes"
+"""Where the gate leaves how large a body an upload may have; absent on all other routes."""
+MAX_UPLOAD_FRAME_BYTES: Final = 128 * 1024
+"""What fields and boundaries of an upload may take beside its files."""
 
 
 class UndeclaredRoute(RuntimeError):

@@ -15,6 +15,8 @@ from collector.pages.i18n import LANGUAGES, phrases, table, words
 from collector.policy.measure_now import Stage
 from collector.programme.before_after import Outcome as EffectOutcome
 from collector.programme.before_after import Why as EffectWhy
+from collector.programme.exchange.files import SheetName
+from collector.programme.facts_catalogue import Unit as FactUnit
 from collector.programme.model import Decision, Grade, MeasureState
 from collector.programme.model import State as ProgressState
 from collector.programme.path_state import CannotTell
@@ -98,7 +100,7 @@ def test_every_key_is_used() -> None:
         *("now_state", "policy_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
-        *("sample_margin", "sample_origin"),
+        *("sample_margin", "sample_origin", "checklist", "unit", "spreadsheet"),
         *("plans_from", "plans_standing", "plans_comparison", "plans_unit", "plans_unit_name"),
         *("plans_city", "plans_disagree", "plans_missing", "demand_answer", "demand_why"),
         *("update_effect", "ministry_column", "ministry_measure"),
@@ -149,6 +151,8 @@ def test_every_key_is_used() -> None:
         ("grade", Grade),
         ("decision", Decision),
         ("sample_margin", Margin),
+        ("unit", FactUnit),
+        ("spreadsheet", SheetName),
         ("sample_origin", Origin),
         ("plans_from", TargetOrigin),
         ("plans_standing", Standing),
