@@ -24,13 +24,18 @@ from typing import Final
 
 from agent.localise.counters import LinkCounters, Said
 from agent.localise.evidence import Evidence, HopSeen, LoadSeen
-from agent.localise.inflation import Estimate, Inflation, inflation, swings_apart
+from agent.localise.inflation import (
+    ERRORS,
+    Estimate,
+    Inflation,
+    beside_half,
+    goes_its_own_way,
+    inflation,
+)
 from agent.throughput.why import LimitedBy
 
 FLOOR_SECONDS: Final = 0.002
 """Less than this end to end is no standing queue."""
-ERRORS: Final = 2.0
-"""Standard errors that a difference must exceed."""
 MOST_OF_QUEUE_RATIO: Final = 1.5
 """A hop that is slower than so many times the whole queue has a delay of its own."""
 TCP_SEES_RATIO: Final = 1 / 3
@@ -163,11 +168,13 @@ def _why_not(
 
 
 def _without_queue(load: LoadSeen, whole: Estimate) -> tuple[Kind, Reason]:
+    if load.pace_reached:
+        return Kind.NONE, Reason.PATH_HAD_ROOM
     tcp = load.tcp_inflation_seconds
     if tcp is not None and tcp >= FLOOR_SECONDS and TCP_SEES_RATIO * tcp > whole.seconds:
         return Kind.CANNOT_TELL, Reason.QUEUE_NOT_SEEN
     at_the_ends = load.limited_by in (LimitedBy.RECEIVER_WINDOW, LimitedBy.SEND_BUFFER)
-    if load.pace_reached or (load.pace_reached is None and at_the_ends):
+    if load.pace_reached is None and at_the_ends:
         return Kind.NONE, Reason.PATH_HAD_ROOM
     return Kind.CANNOT_TELL, Reason.NO_STANDING_QUEUE
 
@@ -176,8 +183,9 @@ def _side(evidence: Evidence, hop: HopSeen, grew: Inflation | None, whole: Estim
     far = evidence.hops[-1]
     if grew is None:
         return Side.BEHIND if hop is far else Side.SILENT
-    half = whole.times(0.5)
-    since, until = grew.since.less(half), grew.until.less(half)
+    half, loaded = whole.times(0.5), evidence.loaded
+    since = beside_half(hop, far, evidence.before, loaded) or grew.since.less(half)
+    until = beside_half(hop, far, evidence.after, loaded) or grew.until.less(half)
     margins = [ERRORS * since.error_seconds, ERRORS * until.error_seconds]
     if since.seconds < -margins[0] and until.seconds < -margins[1]:
         return Side.UNCLEAR if _returns_elsewhere(evidence, hop) else Side.BEFORE
@@ -188,7 +196,9 @@ def _side(evidence: Evidence, hop: HopSeen, grew: Inflation | None, whole: Estim
     too_slow = grew.since.less(whole.times(MOST_OF_QUEUE_RATIO))
     if too_slow.seconds > ERRORS * too_slow.error_seconds:
         return Side.UNCLEAR
-    if swings_apart(hop, far, evidence.loaded) or _returns_elsewhere(evidence, hop):
+    if _returns_elsewhere(evidence, hop):
+        return Side.UNCLEAR
+    if goes_its_own_way(hop, far, evidence.before, evidence.loaded):
         return Side.UNCLEAR
     return Side.BEHIND
 

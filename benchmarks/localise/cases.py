@@ -11,10 +11,11 @@ GROUPS: Final[tuple[Group, ...]] = (
 )  # fmt: skip
 LINKS: Final = 6
 """Of the chain: an appliance, five routers, a responder."""
-RATES_BPS: Final = (10_000_000, 30_000_000, 100_000_000)
+RATES_BPS: Final = (10_000_000, 25_000_000, 60_000_000)
 QUEUE_SECONDS: Final = (0.1, 0.4)
 """Room of the narrow link's queue: what home and school routers are found to have."""
 
+SHORT_BPS: Final = 100_000_000
 SHORT_SECONDS: Final = 0.0002
 """Room beside the bucket: at 100 Mbit/s both together hold less than 2 ms, no standing queue."""
 
@@ -100,7 +101,7 @@ def _whole(runs: int, random: Random) -> Iterator[tuple[Group, int | None, int]]
             if link % 2:
                 yield "slow under load", link, random.choice(RATES_BPS)
         for link in (2, 4):
-            yield "short queue", link, RATES_BPS[2]
+            yield "short queue", link, SHORT_BPS
         for rate in RATES_BPS:
             yield "healthy", None, rate
 

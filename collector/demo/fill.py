@@ -15,8 +15,10 @@ from random import Random
 from typing import Final
 
 from collector.api.ingest import sort_out
+from collector.clock import SystemClock
 from collector.compliance import ensure_week, judge_dirty
 from collector.demo.city import CITY_NAME_EN, CITY_NAME_JA
+from collector.demo.measures import add_measures
 from collector.demo.profiles import WEEKS, plans
 from collector.demo.simulator import SEED, SimulatedAgent, moment_of, simulate
 from collector.judge.calendar import Calendars
@@ -90,6 +92,7 @@ def fill(
         )
     for name, value in settings().items():
         store.set_setting(name, value)
+    add_measures(store, paths, SystemClock())
     return Filled(len(city), measurements, verdicts)
 
 

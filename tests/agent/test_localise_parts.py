@@ -6,11 +6,11 @@ from random import Random
 import pytest
 
 from agent.localise.evidence import HopSeen, RoundTrip, Window
-from agent.localise.inflation import Estimate, inflation, middle, swings_apart
+from agent.localise.inflation import Estimate, goes_its_own_way, inflation, middle
 from agent.localise.route import Route
 from agent.localise.segments import Segment, compare
 from agent.localise.watch import return_hops
-from tests.agent.localising import LOADED, path, under_load
+from tests.agent.localising import BEFORE, LOADED, path, under_load
 
 
 def test_the_error_of_a_median_is_its_spread_over_many_samples() -> None:
@@ -51,13 +51,22 @@ def test_too_few_round_trips_are_no_inflation() -> None:
     assert inflation(hop, Window(0, 1), Window(3, 6), Window(6, 9)) is None
 
 
-def test_swings() -> None:
-    """A hop behind the queue swings with it, one that is slow by a constant does not."""
-    evidence = path(narrow=4, odd={3: under_load(0.083)})
+@pytest.mark.parametrize("seconds", [0.083, 0.065, 0.11])
+def test_a_constant_is_told_from_the_queue(seconds: float) -> None:
+    """A hop behind the queue goes with it; one that is slow by a constant does not."""
+    evidence = path(narrow=4, odd={3: under_load(seconds)})
     far = evidence.hops[-1]
-    assert not swings_apart(evidence.hops[4], far, LOADED)
-    assert swings_apart(evidence.hops[3], far, LOADED)
-    assert not swings_apart(evidence.hops[3], HopSeen(hop=6), LOADED), "nothing to compare with"
+    assert not goes_its_own_way(evidence.hops[4], far, BEFORE, LOADED)
+    assert goes_its_own_way(evidence.hops[3], far, BEFORE, LOADED)
+    assert not goes_its_own_way(evidence.hops[3], HopSeen(hop=6), BEFORE, LOADED), "no far end"
+
+
+def test_a_queue_that_hardly_swings_tells_by_its_length_alone() -> None:
+    """A constant of three quarters of it is told, an equal one is not."""
+    still = {hop: under_load(0.1) for hop in (4, 5, 6)}
+    for seconds, told in ((0.075, True), (0.1, False)):
+        evidence = path(narrow=None, odd={**still, 3: under_load(seconds)})
+        assert goes_its_own_way(evidence.hops[3], evidence.hops[6], BEFORE, LOADED) is told
 
 
 @pytest.mark.parametrize(

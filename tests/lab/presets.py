@@ -43,9 +43,21 @@ PRESETS: dict[str, tuple[str, Callable[[], Sequence[Link]]]] = {
                 lambda: line(50 * MBPS, None, 0.020, 0.5)),
     "lossy": ("323 Mbit/s, 20 ms, 0.1 % of the packets lost towards the appliance", _lossy),
     "pppoe": ("108 Mbit/s, 20 ms, MTU 1454 on the access line", _pppoe),
+    "hops": ("six links, the third with 20 Mbit/s and a queue of 0.2 s, 10 ms behind the last",
+             lambda: hops(2, 20 * MBPS, 0.2, 0.010)),
     "delay": ("no rate, 20 ms: the delay box alone", lambda: line_without_rate(0.020)),
 }  # fmt: skip
 """Name, what it is, and its links."""
+
+
+def hops(
+    narrow: int, rate_bps: int, queue_seconds: float = 0.2, rtt_seconds: float = 0.0, links: int = 6
+) -> list[Link]:
+    """Appliance, routers and responder in a row; link ``narrow`` (from 0) has a rate both ways."""
+    rate = Rate(rate_bps, queue_seconds=queue_seconds)
+    chain = [Link(down=rate, up=rate) if link == narrow else Link() for link in range(links)]
+    chain[-1] = replace(chain[-1], delay_seconds=rtt_seconds / 2)
+    return chain
 
 
 def line_without_rate(rtt_seconds: float) -> list[Link]:

@@ -30,7 +30,7 @@ def built() -> Iterator[Chain]:
         beside = Host(f"{hosts[0].name}x", "10.98.0.2", "fd98::2")
         subprocess.run(["ip", "netns", "add", beside.name], check=True)
         try:
-            _join_beside(hosts, beside)
+            join_beside(hosts, beside)
             for host in (*hosts, beside):
                 # Linux sends one ICMP error a second to one host otherwise.
                 host.run(
@@ -44,7 +44,7 @@ def built() -> Iterator[Chain]:
             subprocess.run(["ip", "netns", "del", beside.name], check=True)
 
 
-def _join_beside(hosts: Chain, beside: Host) -> None:
+def join_beside(hosts: Chain, beside: Host) -> None:
     """Give the second way from the first router to the third: beside the second."""
     name = beside.name
     beside.run(
