@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from collector import resources
 from collector.api.ingest import sort_out
 from collector.clock import SystemClock
 from collector.compliance import ensure_week, judge_dirty
@@ -25,6 +26,8 @@ from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.week import Week
 from collector.pages.sources import CITY_NAME
+from collector.programme.plans.adopted import adopt
+from collector.programme.plans.file import load_plans
 from collector.schools.csv_import import parse_baseline, parse_schools
 from collector.shown import SHOWN_WEEK, SIMULATED_CITY, SIMULATED_NOW
 from collector.store.interface import Agent, Batch, Store
@@ -93,6 +96,8 @@ def fill(
     for name, value in settings().items():
         store.set_setting(name, value)
     add_measures(store, paths, SystemClock())
+    file = resources.configs_folder() / "plans" / "takasaki.toml"
+    adopt(store, load_plans(file), "collector", now)  # its figures are those of this city
     return Filled(len(city), measurements, verdicts)
 
 

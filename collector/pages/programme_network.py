@@ -113,24 +113,31 @@ def _school(words: Words, root: str, names: dict[str, str], one: SchoolRatio) ->
     return {
         "name": names.get(one.school_code, one.school_code),
         "url": f"{root}/schools/{quote(one.school_code, safe='')}",
-        "update": fmt.mbps(words, one.update_bps),
+        "on_update": fmt.mbps(words, one.update_bps),
         "update_results": one.update_results,
-        "other": fmt.mbps(words, one.other_bps),
+        "on_other": fmt.mbps(words, one.other_bps),
         "other_results": one.other_results,
-        "change": fmt.signed_percent(words, one.ratio - 1),
+        "change": _change(words, one.ratio),
     }
 
 
 def _ratio(words: Words, ratio: MedianInterval | None) -> str:
     if ratio is None:
         return words("value.not_measured")
-    median = fmt.signed_percent(words, ratio.median - 1)
+    median = _change(words, ratio.median)
     if ratio.low is None or ratio.high is None:
         return median
     return words(
         "network.ratio",
         median=median,
-        low=fmt.signed_percent(words, ratio.low - 1),
-        high=fmt.signed_percent(words, ratio.high - 1),
+        low=_change(words, ratio.low),
+        high=_change(words, ratio.high),
         n=ratio.values,
     )
+
+
+def _change(words: Words, ratio: float) -> str:
+    """A ratio as a change in per cent with one decimal and its sign; nothing has none."""
+    percent = round((ratio - 1) * 100, 1)
+    sign = "" if not percent else "+" if percent > 0 else "\N{MINUS SIGN}"
+    return words("value.percent_change", number=f"{sign}{abs(percent):,.1f}")

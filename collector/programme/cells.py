@@ -13,8 +13,10 @@ Cell = str | int | float | date | None
 """What a cell may hold; None is an empty one, never 0."""
 _FORMULA: Final = tuple("=+-@＝＋－＠\t\r'")
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a constant of the file, no time of anything
-MAX_WIDTH_CHARACTERS: Final = 48
-MIN_WIDTH_CHARACTERS: Final = 6
+MAX_WIDTH_CHARACTERS: Final = 30
+MIN_WIDTH_CHARACTERS: Final = 9
+WIDE_COLUMNS: Final = 12
+"""A table with more columns is printed on A3, two pages side by side, its first two repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,13 @@ def xlsx_bytes(sheets: Sequence[Sheet]) -> bytes:
         page.freeze_panes(1, 0)
         page.repeat_rows(0)
         page.set_landscape()
-        page.set_paper(9)
-        page.fit_to_pages(1, 0)
+        wide = len(sheet.header) > WIDE_COLUMNS
+        page.set_paper(8 if wide else 9)  # A3, A4
+        page.fit_to_pages(2 if wide else 1, 0)
+        if wide:
+            page.repeat_columns(0, 1)
         for column, name in enumerate(sheet.header):
-            width = max([_width(name), *(_width(_text(row[column])) for row in sheet.rows)])
+            width = max([_width(""), *(_width(_text(row[column])) for row in sheet.rows)])
             page.set_column(column, column, min(width + 2, MAX_WIDTH_CHARACTERS))
             page.write_string(0, column, safe(name), head)
         for line, row in enumerate(sheet.rows, 1):

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from collector.programme.plans.actuals import Actual
 from collector.programme.plans.automatic import Computed
-from collector.programme.plans.model import CityPlans, Comparison, Indicator
+from collector.programme.plans.model import CityPlans, Comparison, Indicator, Unit
 
 
 class Standing(StrEnum):
@@ -50,6 +50,8 @@ class Tracked:
             return None
         if self.standing is Standing.REACHED:
             return Fraction(1)
+        if self.indicator.unit is Unit.YES_NO:
+            return None  # half a yes is no yes
         if self.indicator.comparison is not Comparison.AT_LEAST or not target:
             return None
         return min(Fraction(1), self.value / target)

@@ -28,7 +28,7 @@ from collector.programme.model import (
 from collector.programme.plans.actuals import actuals
 from collector.programme.plans.adopted import PLANS, adopt
 from collector.programme.plans.file import load_plans
-from collector.store.interface import Store
+from collector.store.interface import Batch, Store
 from tests.collector.conftest import Maker, Serving, a_school
 
 NOW = datetime(2026, 5, 18, 3, tzinfo=UTC)
@@ -72,10 +72,10 @@ def test_plans_that_cannot_be_read_are_told(serving: Serving) -> None:
         (
             "ja",
             [
-                "整備上限台数", "30,621 台", "令和7年度", "期限超過", "48 日超過",
+                "整備上限台数", "30,621 台", "令和7年度", "期限超過", "（48 日）",
                 "登録された学校数 2（city.schools）",
                 "総学校数 84（network.schools） は 2 のはずです",
-                "9 件の関係が成り立っています", "仮の目標（計画に数値なし）",
+                "9 件の関係が成り立っています", "<small>仮</small>",
                 "計測・記録から自動計算",
             ],
         ),
@@ -83,9 +83,9 @@ def test_plans_that_cannot_be_read_are_told(serving: Serving) -> None:
             "en",
             [
                 "Ceiling of devices", "30,621 devices", "fiscal 2025",
-                "Overdue", "overdue by 48 days",
+                "Overdue", "(by 48 days)",
                 "imported schools 2 (city.schools)", "Schools 84 (network.schools) should be 2",
-                "9 relations hold", "proposed (the plan names none)", "computed by the collector",
+                "9 relations hold", "<small>proposed</small>", "computed by the collector",
             ],
         ),
     ],
@@ -187,6 +187,28 @@ def test_network_is_shown(serving: Serving, make: Maker) -> None:
     assert "85.7" in page
     assert "250 ms" in page
     assert "Cannot tell" in page
+
+
+def test_update_days_are_shown(serving: Serving, make: Maker) -> None:
+    """A school that is slow on two update days, with both medians and how often it was measured."""
+    rows = [
+        make.row(
+            started_at=datetime(2026, month, day, 0, 5 + minute, tzinfo=UTC),  # 09:05 in Japan
+            download_bps=4e7 if day in (13, 15) else 1e8,
+        )
+        for month, days in ((4, (13, 14, 15, 16, 17)), (5, (11, 12, 13, 14, 15)))
+        for day in days
+        for minute in (0, 3)
+        if (month, day) not in {(4, 13), (4, 16), (5, 14), (5, 15)}
+    ]
+    serving.store.submit(Batch("agent-of-A1", datetime(2026, 5, 18, tzinfo=UTC), rows)).result(30)
+    page = serving.client.get("/programme/network", params={"lang": "en"}).text
+    assert "Wed 15 Apr 2026, Wed 13 May 2026 (2 publications)" in page
+    assert "built-in" not in page
+    line = re.sub(r"<[^>]+>", " ", page[page.index("<tbody>") : page.index("</tbody>")]).split()
+    told = "学校A1 40.0 Mbit/s 4 runs 100 Mbit/s 8 runs"
+    assert line == [*told.split(), "\N{MINUS SIGN}60.0", "%"]
+    assert "Cannot tell" in page  # one school gives no interval
 
 
 def filled(store: Store) -> None:
