@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -70,6 +70,9 @@ bench-localise: setup ## where the bottleneck is, in chains of six links, half a
 
 bench-findings: setup ## the desk survey on 24 planted cities, beside two baselines (BENCH="--cities 40")
 	.venv/bin/python -m benchmarks.findings $(BENCH)
+
+bench-plan: setup ## plans of measures on planted cities, the solver against greed (BENCH="--cities 20")
+	.venv/bin/python -m benchmarks.plan $(BENCH)
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade

@@ -1,8 +1,12 @@
 """``hakaru-collector measure what-if | plan | effect``: questions about measures."""
 
 import argparse
+import ctypes
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -149,7 +153,8 @@ def _plan(options: argparse.Namespace, store: Store) -> int:
         costs=CostPoint(options.costs),
         committed=ground.now.committed,
     )
-    plan = make_plan(ground.now.city, subsidies, wishes)
+    with _solver_on_stderr():
+        plan = make_plan(ground.now.city, subsidies, wishes)
     seconds = SystemClock().monotonic_seconds() - began
     given = {one for option in plan.solved.selection.options for one in option.measures}
     if options.json:
@@ -164,6 +169,20 @@ def _plan(options: argparse.Namespace, store: Store) -> int:
         print(line)
     _print_assumptions(ground.catalogue, given, seconds)
     return OK
+
+
+@contextmanager
+def _solver_on_stderr() -> Iterator[None]:
+    """Send what the solver's library prints by itself to standard error: JSON stays whole."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # it prints by C's buffer
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _effect(options: argparse.Namespace, store: Store) -> int:

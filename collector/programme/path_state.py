@@ -19,11 +19,11 @@ NOMINAL_FACTS: Final = (
     "line.contract_bps",
     "router.rated_bps",
     "router.wan_port_speed_bps",
-    "router.filter_throughput_bps",
     "core_switch.port_speed_bps",
     "aggregation.uplink_bps",
 )
-"""Facts whose value is a speed that the path cannot exceed, in bit/s."""
+"""Facts whose value is a speed that the path cannot exceed, in bit/s. None that is measured over
+the line itself: that is bounded by the line, not the other way round."""
 _STRONGEST_FIRST: Final = tuple(Grade)
 LIKELY_FROM: Final = 0.5
 """From this chance on a finding is likely; one that hides the capacity is taken to do so."""
@@ -114,13 +114,18 @@ def path_state(
         status=Status.UNDETERMINED if verdict is None else verdict.status,
         capacity=capacity,
         hidden=hidden,
-        chances={
-            one: chances[one]
-            for one in sorted(model.limits_quiet)
-            if chances.get(one, 0.0) >= NEGLIGIBLE_BELOW
-        },
-        nominal_bps=_nominal(school, facts),
+        chances=chances_that_limit(chances, model),
+        nominal_bps=nominal_speeds(school, facts),
     )
+
+
+def chances_that_limit(chances: Mapping[str, float], model: EffectModel) -> dict[str, float]:
+    """Leave the findings that may hold the quiet capacity down."""
+    return {
+        one: chances[one]
+        for one in sorted(model.limits_quiet)
+        if chances.get(one, 0.0) >= NEGLIGIBLE_BELOW
+    }
 
 
 def _capacity(verdict: Verdict) -> Capacity | None:
@@ -130,7 +135,7 @@ def _capacity(verdict: Verdict) -> Capacity | None:
     return Capacity(median_bps=median, low_bps=low, high_bps=high)
 
 
-def _nominal(school: School, facts: Iterable[Fact]) -> dict[str, float]:
+def nominal_speeds(school: School, facts: Iterable[Fact]) -> dict[str, float]:
     """Speeds by fact, of the strongest grade; the contract of the school's import is the last."""
     result: dict[str, float] = {}
     if school.contracted_mbps is not None:

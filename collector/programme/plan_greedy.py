@@ -1,16 +1,19 @@
 """A plan by greed: what brings most per yen first, as long as it fits. The comparison."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from collector.programme.plan_model import Option, Problem, Selection, Upstream
 
-NOTHING = Selection(options=(), shared=())
+NOTHING: Final = Selection(options=(), shared=())
+PASSES: Final = 6
 
 
 def choose_greedily(problem: Problem) -> Selection:
     """Take the option, or the shared measure with all it helps, that brings most per yen.
 
-    Yen are those of all years of the plan, less subsidies.
+    Yen are those of all years of the plan, less subsidies. With what is left, schools get another
+    option in place of theirs where that brings more, most per further yen first.
     """
     taking = _Taking(problem)
     waiting = sorted(
@@ -30,8 +33,12 @@ def choose_greedily(problem: Problem) -> Selection:
             (one for one in (single, group) if one is not None), key=taking.worth, default=None
         )
         if best is None:
-            return taking.chosen
+            break
         taking.take(best)
+    for _ in range(PASSES):  # money is left: more for a school that has something already
+        if not taking.exchange_some():
+            break
+    return taking.chosen
 
 
 class _Taking:
@@ -80,6 +87,44 @@ class _Taking:
         self.chosen = Selection(
             options=(*self.chosen.options, *one.options), shared=(*self.chosen.shared, *one.shared)
         )
+
+    def exchange_some(self) -> bool:
+        """Give schools a better option in place of theirs; say whether any was exchanged."""
+        held = {one.code: one for one in self.chosen.options}
+        better = [
+            (self._further(held[one.code], one), one)
+            for one in self._problem.options
+            if one.code in held and one.value > held[one.code].value
+        ]
+        exchanged = False
+        for _, one in sorted(better, key=lambda pair: -pair[0]):
+            old = next(each for each in self.chosen.options if each.code == one.code)
+            if one.value <= old.value:  # exchanged already in this pass
+                continue
+            self._give_back(old)
+            new = Selection(options=(one,), shared=())
+            fits = self.fits(new)
+            self.take(new if fits else Selection(options=(old,), shared=()))
+            exchanged = exchanged or fits
+        return exchanged
+
+    def _further(self, old: Option, new: Option) -> float:
+        """Value per further yen."""
+        yen = [
+            sum(one.price.in_year(one.year, year) for year in self._problem.budgets)
+            for one in (old, new)
+        ]
+        return (new.value - old.value) / max(1, yen[1] - yen[0])
+
+    def _give_back(self, option: Option) -> None:
+        alone = Selection(options=(option,), shared=())
+        for year in self._left:
+            self._left[year] += alone.spent_yen(year)
+        for name in self._subsidies:
+            self._subsidies[name] += alone.subsidised_yen(name)
+        self.codes.remove(option.code)
+        rest = tuple(one for one in self.chosen.options if one is not option)
+        self.chosen = Selection(options=rest, shared=self.chosen.shared)
 
 
 def _groups(problem: Problem) -> Iterator[Selection]:

@@ -23,7 +23,7 @@ from collector.programme.plan_model import (
     faults_of,
 )
 
-TIME_LIMIT_SECONDS: Final = 5.0
+TIME_LIMIT_SECONDS: Final = 4.0
 GAP_RATIO: Final = 0.005
 """The solver stops when no plan can be better than its own by more than this share."""
 THRIFT: Final = 1e-6

@@ -124,13 +124,19 @@ class City:
 
         Choices of which nothing can be told are left out.
         """
+        state, path = self.states[code], self._paths.get(code)
+        if path is None:
+            return []
         drawn: dict[str, EffectDraws] = {}
+        lifts: dict[tuple[str, frozenset[str]], Floats] = {}
         found = []
         for choice in choices:
             chosen = [self.catalogue.measures[one] for one in sorted(choice)]
-            told = self._school(self.states[code], chosen, drawn)[0]
-            if told.cannot_tell is None:
-                found.append((choice, told.met_ratio))
+            asked = [one for one in chosen if one.effect.kind is not EffectKind.NONE]
+            if self._silent(state, asked) is None:
+                taken = [(one, self._effect(state, one, drawn)) for one in asked]
+                after = np.minimum.reduce(list(_ceilings(path, taken, lifts).values()))
+                found.append((choice, float(_met(path, after).mean())))
         return found
 
     def spread(self, chosen: Chosen) -> dict[str, frozenset[str]]:
@@ -156,22 +162,30 @@ class City:
         self,
         state: PathState,
         measures: Sequence[MeasureDefinition],
-        drawn: dict[str, EffectDraws] | None = None,
     ) -> tuple[SchoolExpectation, Flags | None]:
-        """Expect of one school; ``drawn`` keeps the draws of its measures between questions."""
+        """Expect of one school."""
         names = tuple(one.id for one in measures)
-        silent = state.silent
         asked = [one for one in measures if one.effect.kind is not EffectKind.NONE]
-        unknown = state.known_ratio < self.catalogue.model.least_known_ratio
-        if silent is None and asked and unknown and state.status is not Status.MET:
-            silent = CannotTell.CAUSE_UNKNOWN
+        silent = self._silent(state, asked)
         if silent is not None:
             return _untold(state, names, silent), None
-        drawn = {} if drawn is None else drawn
-        for one in asked:
-            if one.id not in drawn:
-                drawn[one.id] = draw_effect(one, state, self._seed, self._draws)
-        return _told(self._paths[state.code], names, [(one, drawn[one.id]) for one in asked])
+        taken = [(one, self._effect(state, one, {})) for one in asked]
+        return _told(self._paths[state.code], names, taken)
+
+    def _silent(self, state: PathState, asked: Sequence[MeasureDefinition]) -> CannotTell | None:
+        """Why nothing can be told of a school with measures that may act."""
+        unknown = state.known_ratio < self.catalogue.model.least_known_ratio
+        if state.silent is None and asked and unknown and state.status is not Status.MET:
+            return CannotTell.CAUSE_UNKNOWN
+        return state.silent
+
+    def _effect(
+        self, state: PathState, measure: MeasureDefinition, drawn: dict[str, EffectDraws]
+    ) -> EffectDraws:
+        """Draw what a measure does at a school; ``drawn`` keeps it between questions."""
+        if measure.id not in drawn:
+            drawn[measure.id] = draw_effect(measure, state, self._seed, self._draws)
+        return drawn[measure.id]
 
 
 def _untold(state: PathState, names: tuple[str, ...], why: CannotTell) -> SchoolExpectation:
@@ -186,7 +200,7 @@ def _told(
     state = path.state
     after, limits = _after(path, measures)
     median = after + path.error
-    met = median - path.below >= log(state.upper_bps)
+    met = _met(path, after)
     not_met = median + path.above < log(state.required_bps)
     low, middle, high = np.exp(np.quantile(after, [LOW, 0.5, HIGH]))
     expectation = SchoolExpectation(
@@ -209,20 +223,37 @@ def _after(
     path: PathDraws, measures: Sequence[Taken]
 ) -> tuple[Floats, tuple[tuple[str, float], ...]]:
     """Capacity in each draw (logarithm), and how often what is then the narrowest."""
-    ceilings: dict[str, Floats] = {}
-    for finding, found in path.limits.items():
-        ceilings[finding] = _best(found, [to for one, to in measures if finding in one.answers])
-    for key, found in path.nominal.items():
-        ceilings[key] = _best(found, [to for one, to in measures if key in one.lifts])
-    ceilings[REST] = path.rest
-    # where no finding is the limit, something unknown is: it stays as it is
-    ceilings[UNKNOWN] = np.where(path.unknown, path.now, np.inf)
+    ceilings = _ceilings(path, measures, {})
     table = np.stack(list(ceilings.values()))
     narrowest = np.argmin(table, axis=0)
     after = np.min(table, axis=0)
     shares = np.bincount(narrowest, minlength=len(ceilings)) / len(after)
     limits = sorted(zip(ceilings, shares.tolist(), strict=True), key=lambda one: -one[1])
     return after, tuple((name, share) for name, share in limits if share >= 0.01)
+
+
+def _met(path: PathDraws, after: Floats) -> Flags:
+    """Draws in which the lower end of the interval of the median reaches the requirement."""
+    return after + path.error - path.below >= log(path.state.upper_bps)
+
+
+def _ceilings(
+    path: PathDraws,
+    measures: Sequence[Taken],
+    lifts: dict[tuple[str, frozenset[str]], Floats],
+) -> dict[str, Floats]:
+    """What each part of a path carries; ``lifts`` keeps what the same measures gave before."""
+    ceilings: dict[str, Floats] = {}
+    for name, found in (*path.limits.items(), *path.nominal.items()):
+        acting = [(one, to) for one, to in measures if name in one.answers or name in one.lifts]
+        key = name, frozenset(one.id for one, _ in acting)
+        if key not in lifts:
+            lifts[key] = _best(found, [to for _, to in acting])
+        ceilings[name] = lifts[key]
+    ceilings[REST] = path.rest
+    # where no finding is the limit, something unknown is: it stays as it is
+    ceilings[UNKNOWN] = np.where(path.unknown, path.now, np.inf)
+    return ceilings
 
 
 def _best(found: Floats, effects: Iterable[EffectDraws]) -> Floats:
