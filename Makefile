@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -54,6 +54,9 @@ test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages libreoffice-calc-nogui=soffice
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	$(PYTEST) -m browser tests --timeout 300
+
+test-recordings: setup ## SNMP recordings of real devices, a table (DIR=folder of .snmprec)
+	SNMP_RECORDINGS=$(DIR) $(PYTEST) tests/agent/snmp/test_recordings.py -s -q --timeout 5400
 
 bench-throughput: setup ## our engine beside five others: speed, cost, accuracy, decisions; as root (BENCH=--quick)
 	scripts/system-packages curl gcc iperf3 iproute2 libc6-dev nginx-light=nginx nodejs=node npm=npm procps

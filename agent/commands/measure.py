@@ -40,6 +40,7 @@ EXAMPLES = {
     "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
     "path_mtu": "hakaru-agent measure path_mtu --target centre.example --tcp-port 4443",
     "public_address": "hakaru-agent measure public_address --target centre.example:3478",
+    "snmp": "hakaru-agent measure snmp --target 192.0.2.1 --seconds 30",
 }
 
 

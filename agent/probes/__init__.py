@@ -75,6 +75,7 @@ REGISTRY: Final[Mapping[str, str]] = {
     "traceroute": "agent.probes.traceroute",
     "path_mtu": "agent.probes.path_mtu",
     "public_address": "agent.probes.public_address",
+    "snmp": "agent.probes.snmp",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
 
