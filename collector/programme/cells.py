@@ -15,6 +15,7 @@ _FORMULA: Final = tuple("=+-@＝＋－＠\t\r'")
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a constant of the file, no time of anything
 MAX_WIDTH_CHARACTERS: Final = 30
 MIN_WIDTH_CHARACTERS: Final = 9
+LINE_POINTS: Final = 15
 WIDE_COLUMNS: Final = 12
 """A table with more columns is printed on A3, two pages side by side, its first two repeated."""
 
@@ -69,11 +70,15 @@ def xlsx_bytes(sheets: Sequence[Sheet]) -> bytes:
         page.fit_to_pages(2 if wide else 1, 0)
         if wide:
             page.repeat_columns(0, 1)
+        widths: list[int] = []
         for column, name in enumerate(sheet.header):
             width = max([_width(""), *(_width(_text(row[column])) for row in sheet.rows)])
-            page.set_column(column, column, min(width + 2, MAX_WIDTH_CHARACTERS))
+            widths.append(min(width + 2, MAX_WIDTH_CHARACTERS))
+            page.set_column(column, column, widths[-1])
             page.write_string(0, column, safe(name), head)
+        page.set_row(0, LINE_POINTS * _lines(sheet.header, widths))
         for line, row in enumerate(sheet.rows, 1):
+            page.set_row(line, LINE_POINTS * _lines([_text(cell) for cell in row], widths))
             for column, cell in enumerate(row):
                 if isinstance(cell, date):
                     page.write_datetime(line, column, cell, day)
@@ -101,3 +106,11 @@ def _width(text: str) -> int:
     """Columns a text takes: two for a wide character. Long ones break."""
     longest = max(text.splitlines() or [""], key=len)
     return max(MIN_WIDTH_CHARACTERS, sum(2 if ord(char) > 0x2E7F else 1 for char in longest))
+
+
+def _lines(texts: Sequence[str], widths: Sequence[int]) -> int:
+    """Lines that a row takes where long texts break: programs differ in whether they find out."""
+    return max(
+        sum(-(-_width(part) // (width - 1)) for part in text.splitlines() or [""])
+        for text, width in zip(texts, widths, strict=True)
+    )

@@ -8,7 +8,7 @@ counted: what a test gets then is only what the others left.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
@@ -161,6 +161,8 @@ def demand(
     limits = [(down, lesson.down_mbps)]
     if up_bps is not None and lesson.up_mbps is not None:
         upload = upload or capacity_of_upload(None, high_open=True)
+        if Reason.APPLIANCE_CEILING in verdict.reasons:  # it limits both directions
+            upload = replace(upload, high_open=True)
         answer, why = _both((answer, why), _answer(upload, up_bps))
         limits.append((upload, lesson.up_mbps))
     else:

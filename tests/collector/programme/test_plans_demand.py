@@ -134,6 +134,14 @@ def test_an_online_test_needs_both_directions(
     assert (found.down_bps, found.up_bps) == (50_000_000, 60_000_000)
 
 
+def test_an_appliance_at_its_ceiling_limits_uploads_too() -> None:
+    """So 'not enough' is not said of them either."""
+    assert TEST is not None
+    verdict = replace(VERDICT, reasons=(Reason.APPLIANCE_CEILING,))
+    found = demand(verdict, 100, DevicesFrom.FACT, TEST, Fraction(1), up(40, 59))
+    assert (found.answer, found.why) == (Answer.CANNOT_TELL, Why.UPLOAD_STRADDLES)
+
+
 @pytest.mark.parametrize("share", [Fraction(0), Fraction(-1), Fraction(11, 10)])
 def test_a_share_is_a_share(share: Fraction) -> None:
     """Above 0, at most 1."""

@@ -203,7 +203,7 @@ def test_update_days_are_shown(serving: Serving, make: Maker) -> None:
     ]
     serving.store.submit(Batch("agent-of-A1", datetime(2026, 5, 18, tzinfo=UTC), rows)).result(30)
     page = serving.client.get("/programme/network", params={"lang": "en"}).text
-    assert "Wed 15 Apr 2026, Wed 13 May 2026 (2 publications)" in page
+    assert "Wed 15 Apr 2026, Wed 13 May 2026 (publications: 2)" in page
     assert "built-in" not in page
     line = re.sub(r"<[^>]+>", " ", page[page.index("<tbody>") : page.index("</tbody>")]).split()
     told = "学校A1 40.0 Mbit/s 4 runs 100 Mbit/s 8 runs"
