@@ -219,26 +219,32 @@ class FindingEvent:
 
 
 class Effect(StrEnum):
-    """What the school's own measurements say of a measure."""
+    """What the school's own measurements say of a measure: see programme.before_after."""
 
     IMPROVED = "improved"
-    """The intervals before and after do not touch, and after is higher."""
-    WORSE = "worse"
+    """The interval of the shift lies above 0."""
+    NOT_IMPROVED = "not_improved"
+    """Even its upper end is below what would matter."""
     CANNOT_TELL = "cannot_tell"
     WAITING = "waiting"
-    """Not done yet, or no complete week has been measured since."""
+    """Not done yet, or too few school days have been measured since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One side of a comparison: the quiet figure of one week."""
+class Comparison:
+    """Quiet hours before and after a measure, as far as the report's week goes."""
 
-    week: str
-    runs: int
-    median_bps: int | None
+    days_before: int
+    days_after: int
+    runs_before: int
+    runs_after: int
+    before_bps: int | None
+    after_bps: int | None
+    """Medians of school days."""
+    shift_bps: int | None
     low_bps: int | None
     high_bps: int | None
-    status: Status
+    """Ends of the 95 % interval of the shift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,8 +262,8 @@ class MeasureLine:
     subsidy_yen: int | None
     findings: tuple[str, ...]
     effect: Effect
-    before: Side | None
-    after: Side | None
+    compared: Comparison | None
+    """None: it is not done, or not by the end of the week."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

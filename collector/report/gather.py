@@ -14,8 +14,9 @@ from collector.judge.week import Week
 from collector.pages.i18n import LANGUAGES
 from collector.pages.sources import CITY_NAME
 from collector.programme.assignment_rows import assignments
+from collector.programme.before_after import Comparison, compare, span
 from collector.programme.decision_rows import decision_events
-from collector.programme.model import Assignment, DecidedEvent, ProgressEvent
+from collector.programme.model import Assignment, DecidedEvent, MeasureState, ProgressEvent
 from collector.programme.progress_rows import progress_events
 from collector.programme.standing import DEADLINE, deadline_of
 from collector.report.catalogues import Catalogues, catalogues, likely_by_finding
@@ -62,6 +63,8 @@ class Material:
     progress: Sequence[ProgressEvent]
     decisions: Sequence[DecidedEvent]
     assignments: Sequence[Assignment]
+    compared: Mapping[str, Comparison]
+    """Measures that are done: quiet hours before and after, by assignment."""
     catalogues: Catalogues
     likely: Mapping[str, int] | None
     deadline: date | None
@@ -76,10 +79,11 @@ def gather(
     store = inputs.store
     troubles: list[str] = []
     schools = store.schools()
-    verdicts, unreadable = _verdicts(inputs, week, schools, simulated=simulated)
+    verdicts, unreadable = _verdicts(inputs, week, schools, troubles, simulated=simulated)
     weeks = [label for label in store.judged_weeks(simulated=simulated) if label < str(week)]
     earlier = list(reversed(weeks[: WEEKS_OF_TREND - 1]))
     known = catalogues(troubles)
+    assigned = store.read(assignments)
     return Material(
         week=week,
         simulated=simulated,
@@ -101,12 +105,48 @@ def gather(
         agents=store.agents(),
         progress=store.read(progress_events),
         decisions=store.read(decision_events),
-        assignments=store.read(assignments),
+        assignments=assigned,
+        compared=_compared(inputs, week, assigned, troubles, simulated=simulated),
         catalogues=known,
         deadline=_deadline(store, week, troubles),
         likely=_likely(inputs, week, schools, known, troubles),
         tested=store.read(lambda sql: tests_of_week(sql, week, simulated=simulated)),
     )
+
+
+def _compared(
+    inputs: Inputs,
+    week: Week,
+    assigned: Sequence[Assignment],
+    troubles: list[str],
+    *,
+    simulated: bool,
+) -> dict[str, Comparison]:
+    """Compare what is done by the end of the week, with nothing that was measured after it."""
+    found = {}
+    for one in assigned:
+        if one.state is not MeasureState.DONE or one.done_on is None:
+            continue
+        first, last = span(one.done_on)
+        if one.done_on > week.days[-1]:
+            continue
+        try:
+            observations = inputs.store.observations_between(
+                Week.of_day(first).start,
+                min(Week.of_day(last).end, week.end),
+                simulated=simulated,
+                school_code=one.school_code,
+            )
+            found[one.assignment_id] = compare(
+                observations.get(one.school_code, ()),
+                inputs.calendars.for_school(one.school_code),
+                one.done_on,
+                Figure.QUIET,
+            )
+        except _ODD_DATA as error:
+            _LOG.warning("measure %s cannot be compared: %s", one.assignment_id, error)
+            troubles.append(f"measure at {one.school_code}: {error}")
+    return found
 
 
 def _likely(
@@ -133,10 +173,14 @@ def _deadline(store: Store, week: Week, troubles: list[str]) -> date | None:
 
 
 def _verdicts(
-    inputs: Inputs, week: Week, schools: Sequence[School], *, simulated: bool
+    inputs: Inputs,
+    week: Week,
+    schools: Sequence[School],
+    troubles: list[str],
+    *,
+    simulated: bool,
 ) -> tuple[dict[tuple[str, Figure], Verdict], dict[str, str]]:
     """Saved verdicts, and those that are lacking judged here; what cannot be, school by school."""
-    troubles: list[str] = []
     found = dict(_saved(inputs.store, str(week), simulated, troubles))
     unreadable: dict[str, str] = {}
     lacking = []

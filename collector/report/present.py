@@ -37,6 +37,7 @@ def present(report: Report, language: str) -> Presented:
     labels = band_labels(report, text)
     notes = [
         *([] if report.complete else [text("report.incomplete")]),
+        *([] if not report.differences else [text("report.differs", n=len(report.differences))]),
         *(text("report.trouble", text=one) for one in report.troubles),
     ]
     return Presented(
@@ -60,8 +61,8 @@ def present(report: Report, language: str) -> Presented:
         body=(
             *(paragraph(one, small=True) for one in notes),
             *board(say, labels),
-            *differences(say),
             *blocks(say),
+            *differences(say),
             *week(say),
             *schools(say, labels),
             *evidence(say),

@@ -125,7 +125,8 @@ def _standing(say: Say) -> list[Element]:
 
 def _measures(say: Say) -> list[Element]:
     words = say.words
-    if not say.report.measures:
+    shown = [one for one in say.report.measures if one.state is not MeasureState.CANCELLED]
+    if not shown:
         return [paragraph(words("report.measures_none"))]
     return [
         paragraph(words("report.measures_note"), small=True),
@@ -137,9 +138,11 @@ def _measures(say: Say) -> list[Element]:
                 column(words("report_column.day")),
                 column(words("report_column.before"), number=True),
                 column(words("report_column.after"), number=True),
+                column(words("report_column.shift"), number=True),
+                column(words("report_column.days"), number=True),
                 column(words("report_column.effect")),
             ],
-            [_measure(say, one) for one in say.report.measures],
+            [_measure(say, one) for one in shown],
             label=words("report.measures"),
             small=True,
         ),
@@ -148,14 +151,17 @@ def _measures(say: Say) -> list[Element]:
 
 def _measure(say: Say, one: MeasureLine) -> list[str]:
     done = one.state is MeasureState.DONE
+    none, found = say.words("site.none"), one.compared
     return [
         say.school(one.school_code),
         say.named(one.names, one.measure_id),
         say.words(f"report_measure_state.{one.state.value}"),
         say.day(one.done_on if done else one.planned_on),
-        say.number(None if one.before is None else one.before.median_bps),
-        say.number(None if one.after is None else one.after.median_bps),
-        say.words(f"report_effect.{one.effect.value}") if done else say.words("site.none"),
+        say.number(None if found is None else found.before_bps),
+        say.number(None if found is None else found.after_bps),
+        none if found is None else say.shift(found),
+        none if found is None else f"{found.days_before}/{found.days_after}",
+        say.words(f"report_effect.{one.effect.value}") if done else none,
     ]
 
 

@@ -1,22 +1,22 @@
 """How far the programme is, what was found, what is done against it and what it brought. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from collector.judge.model import Figure, Verdict
-from collector.judge.week import Week
+from collector.programme import before_after
 from collector.programme.fiscal import days_left
 from collector.programme.model import Assignment, MeasureState, State
 from collector.report.catalogues import FindingName
 from collector.report.document import (
+    Comparison,
     Effect,
     FindingLine,
     MeasureLine,
     Month,
     Programme,
     SchoolLine,
-    Side,
 )
 from collector.report.gather import Material
 
@@ -51,7 +51,9 @@ def programme(material: Material, lines: Sequence[SchoolLine], last_day: date) -
             {
                 one.school_code
                 for one in material.assignments
-                if one.state is MeasureState.DONE and one.school_code in codes
+                if one.state is MeasureState.DONE
+                and one.school_code in codes
+                and (one.done_on is None or one.done_on <= last_day or material.simulated)
             }
         ),
     )
@@ -96,79 +98,51 @@ def _finding(material: Material, finding_id: str, codes: Sequence[str]) -> Findi
 def measure_lines(material: Material, lines: Sequence[SchoolLine]) -> tuple[MeasureLine, ...]:
     """Measures at schools, by school; each done one beside what was measured since."""
     codes = {line.code for line in lines}
-    weeks: list[tuple[str, Mapping[tuple[str, Figure], Verdict]]] = [
-        *material.trend,
-        (str(material.week), material.verdicts),
-    ]
-    found = []
-    for one in material.assignments:
-        if one.school_code not in codes:
-            continue
-        before, after = _sides(one, weeks)
-        found.append(
-            MeasureLine(
-                assignment_id=one.assignment_id,
-                school_code=one.school_code,
-                measure_id=one.measure_id,
-                names=dict(material.catalogues.measures.get(one.measure_id, {})),
-                state=one.state,
-                planned_on=one.planned_on,
-                done_on=one.done_on,
-                cost_yen=one.cost_yen,
-                subsidy_yen=one.subsidy_yen,
-                findings=one.findings,
-                effect=_effect(one, before, after),
-                before=before,
-                after=after,
-            )
-        )
-    return tuple(found)
-
-
-def _sides(
-    one: Assignment, weeks: Sequence[tuple[str, Mapping[tuple[str, Figure], Verdict]]]
-) -> tuple[Side | None, Side | None]:
-    """The last whole week before the day it was done, and the newest whole week after it."""
-    if one.state is not MeasureState.DONE or one.done_on is None:
-        return None, None
-    done_in = str(Week.of_day(one.done_on))
-    sides = [
-        side
-        for label, verdicts in weeks
-        if (side := _side(label, verdicts.get((one.school_code, Figure.QUIET)))) is not None
-    ]
-    before = [side for side in sides if side.week < done_in]
-    after = [side for side in sides if side.week > done_in]
-    return (before[-1] if before else None), (after[-1] if after else None)
-
-
-def _side(label: str, verdict: Verdict | None) -> Side | None:
-    if verdict is None or verdict.median_bps is None:
-        return None
-    values = (verdict.median_bps, verdict.low_bps, verdict.high_bps)
-    if not all(value is None or 0 <= value < float("inf") for value in values):
-        return None
-    median, low, high = (None if value is None else round(value) for value in values)
-    return Side(
-        week=label,
-        runs=verdict.runs,
-        median_bps=median,
-        low_bps=low,
-        high_bps=high,
-        status=verdict.status,
+    return tuple(
+        _measure(material, one) for one in material.assignments if one.school_code in codes
     )
 
 
-def _effect(one: Assignment, before: Side | None, after: Side | None) -> Effect:
-    if one.state is not MeasureState.DONE or after is None:
+def _measure(material: Material, one: Assignment) -> MeasureLine:
+    found = material.compared.get(one.assignment_id)
+    return MeasureLine(
+        assignment_id=one.assignment_id,
+        school_code=one.school_code,
+        measure_id=one.measure_id,
+        names=dict(material.catalogues.measures.get(one.measure_id, {})),
+        state=one.state,
+        planned_on=one.planned_on,
+        done_on=one.done_on,
+        cost_yen=one.cost_yen,
+        subsidy_yen=one.subsidy_yen,
+        findings=one.findings,
+        effect=_effect(found),
+        compared=None if found is None else _comparison(found),
+    )
+
+
+def _effect(found: before_after.Comparison | None) -> Effect:
+    if found is None or found.why is before_after.Why.TOO_FEW_AFTER:
         return Effect.WAITING
-    if before is None or before.high_bps is None or before.low_bps is None:
-        return Effect.CANNOT_TELL
-    if after.high_bps is None or after.low_bps is None:
-        return Effect.CANNOT_TELL
-    if after.low_bps > before.high_bps:
-        return Effect.IMPROVED
-    return Effect.WORSE if after.high_bps < before.low_bps else Effect.CANNOT_TELL
+    return Effect(found.outcome.value)
+
+
+def _comparison(found: before_after.Comparison) -> Comparison:
+    return Comparison(
+        days_before=found.days_before,
+        days_after=found.days_after,
+        runs_before=found.runs_before,
+        runs_after=found.runs_after,
+        before_bps=_whole(found.before_bps),
+        after_bps=_whole(found.after_bps),
+        shift_bps=_whole(found.shift_bps),
+        low_bps=_whole(found.low_bps),
+        high_bps=_whole(found.high_bps),
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None or not math.isfinite(value) else round(value)
 
 
 def _months(days: Iterable[date | None]) -> tuple[Month, ...]:

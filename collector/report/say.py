@@ -9,7 +9,15 @@ from collector.judge.week import Week, local
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.programme.fiscal import fiscal_year_of, label
-from collector.report.document import FigureLine, Month, Odd, Programme, Report, SchoolLine
+from collector.report.document import (
+    Comparison,
+    FigureLine,
+    Month,
+    Odd,
+    Programme,
+    Report,
+    SchoolLine,
+)
 from collector.report.elements import MARKS
 
 
@@ -140,6 +148,13 @@ class Say:
         text = fmt.mbps_range(self.words, figure.low_bps, figure.high_bps)
         return text or self.words("site.none")
 
+    def shift(self, found: Comparison) -> str:
+        """Interval of the shift from before to after, with signs; a dash where there is none."""
+        if found.low_bps is None or found.high_bps is None:
+            return self.words("site.none")
+        low, high = (_signed(value) for value in (found.low_bps, found.high_bps))
+        return self.words("value.range", low=low, high=high)
+
     def odd(self, odd: Odd) -> str:
         """What is odd."""
         return self.words(f"report_odd.{odd.kind.value}", found=odd.found)
@@ -159,3 +174,8 @@ class Say:
     def stated_day(self) -> date:
         """The day in Japan on which the report was made."""
         return local(self.report.stated_at).date()
+
+
+def _signed(bps: int) -> str:
+    sign = "+" if bps >= 0 else "\N{MINUS SIGN}"
+    return f"{sign}{fmt.mbps_number(abs(bps))}"

@@ -6,6 +6,7 @@ on. So every school is on the list and the counts add up.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from collector.judge.bands import band_of
@@ -66,6 +67,11 @@ def _line(
         figure: _figure(material.verdicts.get((school.code, figure)), figure, odd)
         for figure in Figure
     }
+    if requirement is None:  # a saved verdict was against another number of pupils
+        figures = {
+            figure: replace(one, status=Status.UNDETERMINED, reasons=())
+            for figure, one in figures.items()
+        }
     entry = material.baseline.get(school.code)
     last = before.get((school.code, Figure.QUIET))
     return SchoolLine(

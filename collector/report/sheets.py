@@ -6,7 +6,7 @@ from collector.judge.model import Figure
 from collector.judge.week import local
 from collector.pages import format as fmt
 from collector.report.csv_text import mbps
-from collector.report.document import FigureLine, Group, SchoolLine
+from collector.report.document import Comparison, FigureLine, Group, SchoolLine
 from collector.report.present_schools import method
 from collector.report.present_week import changed
 from collector.report.say import Say
@@ -189,7 +189,8 @@ def measures_table(say: Say) -> Table:
     text = say.words
     columns = (
         *("code", "school", "measure", "measure_state", "planned_on", "done_on", "cost", "subsidy"),
-        *("before", "after", "effect", "finding"),
+        *("before", "after", "shift_low", "shift_high", "days_before", "days_after", "effect"),
+        "finding",
     )
     return Table(
         columns=columns,
@@ -204,14 +205,26 @@ def measures_table(say: Say) -> Table:
                 one.done_on,
                 one.cost_yen,
                 one.subsidy_yen,
-                mbps(None if one.before is None else one.before.median_bps),
-                mbps(None if one.after is None else one.after.median_bps),
+                *_compared(one.compared),
                 text(f"report_effect.{one.effect.value}"),
                 text("site.separator").join(say.finding(each) for each in one.findings),
             )
             for one in say.report.measures
         ),
-        speeds=frozenset({"before", "after"}),
+        speeds=frozenset({"before", "after", "shift_low", "shift_high"}),
+    )
+
+
+def _compared(found: Comparison | None) -> tuple[Cell, ...]:
+    if found is None:
+        return (None,) * 6
+    return (
+        mbps(found.before_bps),
+        mbps(found.after_bps),
+        mbps(found.low_bps),
+        mbps(found.high_bps),
+        found.days_before,
+        found.days_after,
     )
 
 

@@ -21,8 +21,9 @@ from collector.report.build import build
 from collector.report.clean import clean
 from collector.report.differences import differences
 from collector.report.document import Effect, Field, Report, canonical, content_sha256, read
-from collector.report.gather import Material
-from tests.collector.report.conftest import STATED
+from collector.report.gather import Inputs, Material, _compared
+from collector.store import create_store
+from tests.collector.report.conftest import CALENDARS, CRITERIA, STATED
 
 
 def test_the_counts_add_up_whichever_way_they_are_made(report: Report) -> None:
@@ -138,44 +139,49 @@ def test_findings_and_progress_stand_as_they_did_at_the_end_of_the_week(
     assert identified == 1
 
 
-@pytest.mark.parametrize(
-    ("scale", "effect"), [(3.0, Effect.IMPROVED), (0.2, Effect.WORSE), (1.0, Effect.CANNOT_TELL)]
-)
-def test_the_effect_of_a_measure_is_told_where_the_intervals_part(
-    material: Material, scale: float, effect: Effect
-) -> None:
-    """Before and after are whole weeks on either side of the week in which it was done."""
-    code, done_in = "E003", material.week.plus(-1)
-    verdicts = {
-        key: replace(
-            one,
-            median_bps=(one.median_bps or 0) * scale,
-            low_bps=(one.low_bps or 0) * scale,
-            high_bps=(one.high_bps or 0) * scale,
-        )
-        if key[0] == code
-        else one
-        for key, one in material.verdicts.items()
-    }
-    assignment = Assignment(
-        assignment_id="m1",
+def assigned(code: str, done_on: date | None) -> Assignment:
+    """A measure at a school."""
+    return Assignment(
+        assignment_id=f"m-{code}",
         school_code=code,
         measure_id="line_10g",
-        state=MeasureState.DONE,
-        planned_on=None,
-        done_on=done_in.days[3],
+        state=MeasureState.DONE if done_on else MeasureState.PLANNED,
+        planned_on=None if done_on else date(2026, 9, 1),
+        done_on=done_on,
         cost_yen=None,
         subsidy_yen=None,
         findings=("line_saturated",),
         note="",
     )
-    made = build(replace(material, verdicts=verdicts, assignments=[assignment]), stated_at=STATED)
-    (line,) = made.measures
-    assert line.effect is effect
-    assert line.before is not None
-    assert line.after is not None
-    assert (line.before.week, line.after.week) == (str(done_in.plus(-1)), str(material.week))
-    assert made.programme.improved_schools == 1
+
+
+def test_a_measure_stands_beside_what_was_measured_before_and_after(
+    material: Material, city_database: str
+) -> None:
+    """The comparison is the programme's own, up to the report's week and never beyond it."""
+    done_on = material.week.plus(-2).days[5]
+    store = create_store(city_database)
+    inputs = Inputs(store=store, criteria=CRITERIA, calendars=CALENDARS)
+    early, late = assigned("E003", done_on), assigned("E004", done_on + timedelta(weeks=2))
+    planned = assigned("E005", None)
+    troubles: list[str] = []
+    found = _compared(inputs, material.week, [early, late, planned], troubles, simulated=True)
+    before = _compared(inputs, material.week.plus(-1), [early], troubles, simulated=True)
+    store.close()
+    assert troubles == []
+    assert (found["m-E003"].days_before, found["m-E003"].days_after) == (10, 10)
+    assert before["m-E003"].days_after == 5, "the report of an earlier week has less"
+    made = build(
+        replace(material, assignments=[early, late, planned], compared=found), stated_at=STATED
+    )
+    lines = {one.school_code: one for one in made.measures}
+    assert lines["E003"].effect is Effect(found["m-E003"].outcome.value)
+    assert lines["E003"].compared is not None
+    assert lines["E003"].compared.before_bps == round(found["m-E003"].before_bps or 0)
+    assert lines["E004"].effect is Effect.WAITING, "done on the last day of the week"
+    assert (lines["E005"].effect, lines["E005"].compared) == (Effect.WAITING, None)
+    assert made.programme.improved_schools == 2
+    assert [(one.month, one.count) for one in made.programme.improvement] == [("2026-09", 1)]
 
 
 @pytest.mark.parametrize(

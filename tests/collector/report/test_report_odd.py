@@ -87,6 +87,10 @@ def test_each_odd_school_says_what_is_odd_and_all_schools_are_counted(odd: Repor
         MISSING: {OddKind.VERDICT_MISSING},
         "E024": {OddKind.UNREADABLE},
     }
+    for code in ("E007", "E008"):
+        line = odd.school(code)
+        assert line is not None
+        assert (line.quiet.status, line.required_bps) == (Status.UNDETERMINED, None)
     for code in (*NAN, MISSING):
         line = odd.school(code)
         assert line is not None
