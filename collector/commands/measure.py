@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from collector.clock import SystemClock
-from collector.commands import measure_ask
+from collector.commands import measure_ask, measure_file
 from collector.commands.common import (
     FAILED,
     OK,
@@ -82,6 +82,7 @@ def configure(command: argparse.ArgumentParser) -> None:
             "--version", metavar="N", type=int, help="refuse where another version stands by now"
         )
     measure_ask.configure(action)
+    measure_file.configure(action)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,8 +95,8 @@ def _told(options: argparse.Namespace) -> int:
         return _catalogue(options)
     store = open_store(options)
     try:
-        ask = measure_ask.ACTIONS.get(options.action)
-        return ask(options, store) if ask else _ACTIONS[options.action](options, store)
+        actions = _ACTIONS | measure_ask.ACTIONS | measure_file.ACTIONS
+        return actions[options.action](options, store)
     except (MeasureRefused, EditedMeanwhile) as refused:
         print(refused, file=sys.stderr)
         return FAILED

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from collector.clock import SystemClock
 from collector.commands.common import (
@@ -241,7 +241,7 @@ def _budgets(texts: list[str], running: int) -> dict[int, int]:
     return dict(sorted(budgets.items()))
 
 
-ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Store], Any]]] = {
+ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Store], int]]] = {
     "what-if": _what_if,
     "plan": _plan,
     "effect": _effect,

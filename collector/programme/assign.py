@@ -95,10 +95,10 @@ class Measures:
 
         def work(sql: Sql) -> Assignment:
             before = find(sql, assignment_id)
-            checked = self._checked(before.measure_id, details, today)
-            _may_become(before, checked.state)
+            said = checked(self._catalogue, before.measure_id, details, today)
+            may_become(before, said.state)
             after = assignment_rows.put_assignment(
-                sql, _with(before, checked, version), author.actor, author.now
+                sql, _with(before, said, version), author.actor, author.now
             )
             changed = [
                 f"{name}: {_text(getattr(before, name))} -> {_text(getattr(after, name))}"
@@ -123,12 +123,12 @@ class Measures:
     ) -> Assignment:
         if self._store.school(school_code) is None:
             raise MeasureRefused(f"there is no school {show(school_code)}: see school list")
-        checked = self._checked(measure_id, details, local(author.now).date())
+        said = checked(self._catalogue, measure_id, details, local(author.now).date())
         blank = Assignment(
             assignment_id=str(uuid.UUID(int=self._chance.getrandbits(128), version=4)),
             school_code=school_code,
             measure_id=measure_id,
-            state=checked.state,
+            state=said.state,
             planned_on=None,
             done_on=None,
             cost_yen=None,
@@ -136,7 +136,7 @@ class Measures:
             findings=(),
             note="",
         )
-        return _with(blank, checked, 0)
+        return _with(blank, said, 0)
 
     def _add(self, sql: Sql, new: Assignment, author: Author) -> Assignment:
         sql.lock(f"measures of {new.school_code}")
@@ -155,43 +155,44 @@ class Measures:
         audit(sql, author.actor, "measure.assign", kept.assignment_id, detail, author.now)
         return kept
 
-    def _checked(self, measure_id: str, details: Details, today: date) -> Details:
-        """Complete what is said, and refuse what may not be."""
-        measure = self._catalogue.measures.get(measure_id)
-        if measure is None:
-            known = sorted(self._catalogue.measures)
-            raise MeasureRefused(
-                f"measure: found {show(measure_id)}, allowed is one of {', '.join(known)}"
-                f"{nearest(measure_id, known)}"
-            )
-        done = details.state is MeasureState.DONE
-        if done and details.done_on is None:
-            raise MeasureRefused("done_on: found nothing, allowed is the day on which it was done")
-        if done and details.done_on is not None and details.done_on > today:
-            raise MeasureRefused(f"done_on: found {details.done_on}, allowed is up to {today}")
-        for name in ("planned_on", "done_on"):
-            _check_day(name, getattr(details, name))
-        for name in ("cost_yen", "subsidy_yen"):
-            _check_yen(name, getattr(details, name))
-        _check_subsidy(details)
-        findings = details.findings or tuple(sorted(measure.answers))
-        wrong = [one for one in findings if IDENTIFIER.fullmatch(one) is None]
-        if wrong or len(findings) > MAX_FINDINGS:
-            raise MeasureRefused(
-                f"findings: found {show(' '.join(findings))}, allowed are up to {MAX_FINDINGS} ids "
-                "such as line_saturated"
-            )
-        return replace(
-            details,
-            done_on=details.done_on if done else None,
-            findings=findings,
-            note=_note(details.note),
-        )
-
 
 _PARTS: Final = (
     *("state", "planned_on", "done_on", "cost_yen", "subsidy_yen", "findings", "note"),
 )
+
+
+def checked(catalogue: MeasureCatalogue, measure_id: str, details: Details, today: date) -> Details:
+    """Complete what is said of a measure. Raises MeasureRefused for what may not be."""
+    measure = catalogue.measures.get(measure_id)
+    if measure is None:
+        known = sorted(catalogue.measures)
+        raise MeasureRefused(
+            f"measure: found {show(measure_id)}, allowed is one of {', '.join(known)}"
+            f"{nearest(measure_id, known)}"
+        )
+    done = details.state is MeasureState.DONE
+    if done and details.done_on is None:
+        raise MeasureRefused("done_on: found nothing, allowed is the day on which it was done")
+    if done and details.done_on is not None and details.done_on > today:
+        raise MeasureRefused(f"done_on: found {details.done_on}, allowed is up to {today}")
+    for name in ("planned_on", "done_on"):
+        _check_day(name, getattr(details, name))
+    for name in ("cost_yen", "subsidy_yen"):
+        _check_yen(name, getattr(details, name))
+    _check_subsidy(details)
+    findings = details.findings or tuple(sorted(measure.answers))
+    wrong = [one for one in findings if IDENTIFIER.fullmatch(one) is None]
+    if wrong or len(findings) > MAX_FINDINGS:
+        raise MeasureRefused(
+            f"findings: found {show(' '.join(findings))}, allowed are up to {MAX_FINDINGS} ids "
+            "such as line_saturated"
+        )
+    return replace(
+        details,
+        done_on=details.done_on if done else None,
+        findings=findings,
+        note=_note(details.note),
+    )
 
 
 def find(sql: Sql, assignment_id: str) -> Assignment:
@@ -220,7 +221,8 @@ def _open(sql: Sql, school_code: str | None = None) -> list[Assignment]:
     return [one for one in assignment_rows.assignments(sql, school_code) if one.state in OPEN]
 
 
-def _may_become(before: Assignment, state: MeasureState) -> None:
+def may_become(before: Assignment, state: MeasureState) -> None:
+    """Raise MeasureRefused where a measure in this state may not get that one."""
     if state not in NEXT[before.state]:
         allowed = ", ".join(sorted(one.value for one in NEXT[before.state] - {before.state}))
         raise MeasureRefused(

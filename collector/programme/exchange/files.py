@@ -8,7 +8,12 @@ from typing import Final
 
 from collector.judge.week import local
 from collector.operators.audit import Detail, audit
-from collector.programme.exchange import decisions_sheet, facts_sheet, progress_sheet
+from collector.programme.exchange import (
+    decisions_sheet,
+    facts_sheet,
+    measures_sheet,
+    progress_sheet,
+)
 from collector.programme.exchange.read import SheetTable
 from collector.programme.exchange.sheet import Author, Known, Sheet, Taken
 from collector.programme.exchange.write import Format, Table, write
@@ -29,12 +34,14 @@ class SheetName(StrEnum):
     PROGRESS = "progress"
     FACTS = "facts"
     DECISIONS = "decisions"
+    MEASURES = "measures"
 
 
 SHEETS: Final[Mapping[SheetName, Sheet]] = {
     SheetName.PROGRESS: progress_sheet.SHEET,
     SheetName.FACTS: facts_sheet.SHEET,
     SheetName.DECISIONS: decisions_sheet.SHEET,
+    SheetName.MEASURES: measures_sheet.SHEET,
 }
 
 
