@@ -11,7 +11,8 @@ def describe(result: Measurement) -> str:
         lines.append(f"  failed: {result.failure}")
         if result.values:
             lines.append("  measured before it failed (partial, not a result):")
-    lines += [f"  {name:32} {figure(name, value)}" for name, value in result.values.items()]
+    for name, value in result.values.items():
+        lines += _several(name, value)
     method = result.context.get("method")
     if method:
         lines.append(f"  how: {method}")
@@ -21,6 +22,17 @@ def describe(result: Measurement) -> str:
             f"    {name:30} {figure(name, value)}" for name, value in result.confidence.items()
         ]
     return "\n".join(lines)
+
+
+def _several(name: str, value: Json) -> list[str]:
+    """One line, or of a list of things one line each."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        return [f"  {name:32} {figure(name, value)}"]
+    lines = [f"  {name}"]
+    for item in value:
+        assert isinstance(item, dict)
+        lines.append("    " + ", ".join(f"{key} {figure(key, each)}" for key, each in item.items()))
+    return lines
 
 
 def one_line(result: Measurement) -> str:

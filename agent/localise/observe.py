@@ -116,7 +116,8 @@ class _Run:
     def run(self, on_loaded: OnLoaded) -> Observation:
         address = self._plan.target.address
         ends_at = self._clock.monotonic_seconds() + self._allowance.left_seconds()
-        route = find_route(address, self._request, self._report, ends_at)
+        port = self._plan.target.port
+        route = find_route(address, port, self._request, self._report, ends_at)
         own = source_of(address)
         _, limited = limited_engine(address, self._request)
         with limited:
@@ -134,7 +135,7 @@ class _Run:
                 parts = self._phases(watch, on_loaded)
             finally:
                 watch.stop()
-        again = find_route(address, self._request, self._report, ends_at)
+        again = find_route(address, port, self._request, self._report, ends_at)
         changed = route.differs(again)
         seen = watch.seen()
         return Observation(

@@ -2,6 +2,9 @@
 
 Few packets, since a Linux router tells one peer no more than six at once and one a second after
 that: what it has told here it does not tell while the load runs. Two to each hop, one flow.
+
+A far end that answers no echo answers TCP on the responder's port: where raw packets are permitted
+and the first look did not reach it, a second one by TCP does.
 """
 
 from dataclasses import dataclass
@@ -9,9 +12,11 @@ from itertools import zip_longest
 from typing import Final
 
 from agent.failure import MeasurementFailed, translate
-from agent.path.engine import NotHere
+from agent.path.engine import Engine, NotHere
 from agent.path.hops import is_reached, path
+from agent.path.packet_engine import START_SECONDS, PacketEngine
 from agent.path.socket_engine import SocketEngine
+from agent.path.source import source_of
 from agent.path.trace import Plan, Trace
 from agent.probes import Report, Request
 from agent.probes.traceroute import run_trace
@@ -36,7 +41,7 @@ class Route:
     addresses: tuple[str | None, ...]
     reached: bool
     protocol: str
-    """Of the packets that found it: ``icmp`` or ``udp``."""
+    """Of the packets that found it: ``icmp``, ``udp`` or ``tcp``."""
 
     def differs(self, other: "Route") -> bool:
         """Tell whether another look found other routers; a silent hop is no other router."""
@@ -46,8 +51,42 @@ class Route:
         ) or (self.reached and other.reached and len(self.addresses) != len(other.addresses))
 
 
-def find_route(address: Address, request: Request, report: Report, ends_at: float) -> Route:
-    """Look for the hops on the way to ``address``. Raises :class:`MeasurementFailed`."""
+def find_route(
+    address: Address, port: int, request: Request, report: Report, ends_at: float
+) -> Route:
+    """Look for the hops to the responder at ``address`` and ``port``.
+
+    Raises :class:`MeasurementFailed`.
+    """
+    protocol, engine = limited_engine(address, request)
+    first = _traced(engine, protocol, address, request, report, ends_at)
+    if first.reached:
+        return first
+    left = max(0.0, ends_at - request.clock.monotonic_seconds())
+    try:
+        packets = PacketEngine(
+            address,
+            source_of(address),
+            "tcp",
+            port,
+            request.random.getrandbits(16),
+            request.clock,
+            min(START_SECONDS, left),
+        )
+    except NotHere:
+        return first
+    second = _traced(packets, "tcp", address, request, report, ends_at)
+    return second if second.reached else first
+
+
+def _traced(
+    engine: Engine,
+    protocol: str,
+    address: Address,
+    request: Request,
+    report: Report,
+    ends_at: float,
+) -> Route:
     trace = Trace(
         Plan(
             destination=address[0].partition("%")[0],
@@ -59,7 +98,6 @@ def find_route(address: Address, request: Request, report: Report, ends_at: floa
         ),
         first_tag=request.random.randrange(1, 1 << 15),
     )
-    protocol, engine = limited_engine(address, request)
     with engine:
         run_trace(trace, engine, request, report, INTERVAL_SECONDS, ends_at)
     return route_of(trace, address[0], protocol)

@@ -37,6 +37,20 @@ def test_every_figure_has_its_unit_and_its_digits(name: str, value: float | str,
     assert figure(name, value) == text
 
 
+def test_a_list_of_things_has_a_line_each() -> None:
+    """Hops of a path, one below the other, every figure with its unit."""
+    hops: list[Json] = [
+        {"hop_count": 1, "address": "192.0.2.1", "rtt_min_seconds": 0.0012},
+        {"hop_count": 2},
+    ]
+    lines = describe(replace(measurement(), values={"hops": hops})).splitlines()
+    assert lines[1:4] == [
+        "  hops",
+        "    hop_count 1, address 192.0.2.1, rtt_min_seconds 1.20 ms",
+        "    hop_count 2",
+    ]
+
+
 def test_both_forms_show_figures_alike() -> None:
     """``measure`` and ``run --once`` say the same of the same value."""
     values: dict[str, Json] = {

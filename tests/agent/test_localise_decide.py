@@ -158,6 +158,33 @@ def test_a_hop_with_another_way_back_counts_for_uploads_only() -> None:
     assert (up.kind, up.between) == (Kind.LINK, (2, 3))
 
 
+def test_a_hop_before_the_queue_with_another_way_back_is_left_out_too() -> None:
+    """That it did not wait says nothing of the way that the data of a download take."""
+    verdict = decide(path(narrow=3, return_hops={2: 4}, load=loading("download", 0.1)))
+    assert (verdict.kind, verdict.between) == (Kind.RANGE, (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "between"),
+    [(0.3, 0.7, Kind.LINK, (3, 4)), (0.7, 0.3, Kind.RANGE, (1, 4))],
+)
+def test_of_two_queues_the_longer_counts(
+    first: float, second: float, kind: Kind, between: tuple[int, int]
+) -> None:
+    """Less than half of the whole is before; more is behind, but not as long: a range."""
+    odd = {hop: under_load(0.1 * (first * (hop >= 2) + second * (hop >= 4))) for hop in range(2, 7)}
+    verdict = decide(path(narrow=None, odd=odd, load=loading("download", 0.1)))
+    assert (verdict.kind, verdict.between) == (kind, between)
+
+
+@pytest.mark.parametrize(("seconds", "side"), [(0.03, Side.BEFORE), (0.07, Side.BEHIND)])
+def test_half_counts_where_round_trips_cannot_be_paired(seconds: float, side: Side) -> None:
+    """The far end answers no echo: hops are compared with half of what TCP saw."""
+    odd = {hop: under_load(seconds) for hop in (2, 3)}
+    evidence = path(narrow=None, odd=odd, silent=frozenset({6}), load=loading("upload", 0.1))
+    assert [decide(evidence).placed[hop].side for hop in (1, 2, 3)] == [Side.BEFORE, side, side]
+
+
 @pytest.mark.parametrize(
     ("carried", "speed_bps", "drops", "said", "kind"),
     [

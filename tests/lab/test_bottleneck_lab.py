@@ -1,6 +1,6 @@
 """The bottleneck probe on real paths: without privilege, over IPv6, and when things happen to it.
 
-The scenes run side by side, each in a chain of its own, since they mostly wait.
+The scenes run four side by side, each in a chain of its own, since they mostly wait.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ PORT = 4443
 LOAD_SECONDS = 3.0
 LOAD_BYTES = 500_000
 """So many at the appliance's interface are the load and no echoes."""
+AT_ONCE = 4
 During = Callable[[Chain, "subprocess.Popen[str]"], None]
 
 
@@ -116,6 +117,10 @@ def _mute_before(hop: int) -> Callable[[Chain], None]:
     return lambda built: _mute(hop)(built, None)  # type: ignore[arg-type] # it is not looked at
 
 
+def _no_echo(built: Chain) -> None:
+    built[-1].run("iptables", "-I", "INPUT", "-p", "icmp", "-j", "DROP")
+
+
 def _speak(hop: int) -> During:
     def make(built: Chain, _responder: "subprocess.Popen[str]") -> None:
         built[hop].run("iptables", "-F", "OUTPUT")
@@ -155,6 +160,9 @@ SCENES: dict[str, Callable[[], Any]] = {
         hops(2, 20 * MBPS), before=_mute_before(2), during=_speak(2),
         words=("--direction", "upload"),
     ),
+    "far end without echo": lambda: scene(
+        hops(2, 20 * MBPS), before=_no_echo, words=("--direction", "download")
+    ),
     "path changes": _changed,
 }  # fmt: skip
 
@@ -167,7 +175,7 @@ def results() -> dict[str, Any]:
     if shutil.which("iptables") is None:
         pytest.fail("iptables is missing: scripts/system-packages iptables", pytrace=False)
     begin = time.monotonic()
-    with ThreadPoolExecutor(len(SCENES)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         running = {name: pool.submit(play) for name, play in SCENES.items()}
     print(f"{len(SCENES)} scenes in {time.monotonic() - begin:.0f} s")
     return {name: future.result() for name, future in running.items()}
@@ -223,6 +231,18 @@ def test_ipv6(results: dict[str, Any]) -> None:
     assert found["values"]["upload_verdict"] == "link"
     assert between(found, "upload") == (4, 5)
     assert found["values"]["hops"][3]["return_hop_count"] == 3
+
+
+def test_a_far_end_without_echo_is_found_by_tcp(results: dict[str, Any]) -> None:
+    """How far it is by its port, how much the delay grew by TCP's own round trip."""
+    found = results["far end without echo"]
+    assert found["outcome"] == "ok", found
+    values = found["values"]
+    assert (found["context"]["trace_protocol"], values["far_end_reached"]) == ("tcp", True)
+    assert [hop["watched_by"] for hop in values["hops"]] == ["echo"] * 6 + ["none"]
+    assert values["download_verdict"] == "link"
+    assert between(found, "download") == (2, 3)
+    assert values["download_inflation_seconds"] == values["download_tcp_inflation_seconds"]
 
 
 def test_a_far_end_that_dies_under_load_is_a_failure(results: dict[str, Any]) -> None:
