@@ -114,6 +114,20 @@ def test_a_queue_below_the_floor_is_none() -> None:
     assert (verdict.kind, verdict.reason) == (Kind.CANNOT_TELL, Reason.NO_STANDING_QUEUE)
 
 
+@pytest.mark.parametrize("load", [
+    loading("upload", 0.1, limited_by=LimitedBy.SEND_BUFFER),
+    loading("upload", 0.1, pace_reached=True),
+])  # fmt: skip
+def test_a_queue_that_comes_and_goes_is_no_room(load: LoadSeen) -> None:
+    """Long at times and too unsteady to be sure of: that the path had room is not said."""
+    odd = {hop: lambda at, _random: 0.1 * (int(at * 2) % 2) for hop in range(3, 7)}
+    evidence = path(narrow=None, odd=odd, load=load)
+    verdict = decide(evidence)
+    assert verdict.end_to_end is not None
+    assert verdict.end_to_end.seconds < 2 * verdict.end_to_end.error_seconds
+    assert verdict.kind is Kind.CANNOT_TELL
+
+
 def test_what_does_not_go_back_was_not_the_loads() -> None:
     """The delay stays up after the load."""
     evidence = path(narrow=None, odd={hop: lambda at, _: 0.1 * (at > 3) for hop in range(3, 7)},
