@@ -28,7 +28,7 @@ LEAST_SWING_RATIO: Final = 0.03
 """Of the queue; one that swings less than this tells nothing by its swings."""
 MOST_REST_RATIO: Final = 0.6
 """What may be left of the queue's swings after the far end's delay was taken off a hop's."""
-MOST_APART_RATIO: Final = 0.15
+MOST_APART_RATIO: Final = 0.08
 """Share of the queue by which a hop's delay may differ from the far end's, beside two errors."""
 
 

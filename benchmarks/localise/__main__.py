@@ -105,16 +105,22 @@ def run(wanted: Sequence[Case], side_by_side: int, record: Path | None) -> list[
     return sorted(done, key=lambda item: item[0].number)
 
 
-def _replayed(path: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
-    """Judge recorded evidence by today's rule."""
+def read(path: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Recorded runs: the case and what was said and seen."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             said = json.loads(line)
-            values: dict[str, Any] = {}
-            for test, given in said["evidence"].items():
-                evidence = from_json(given)
-                values |= direction_values(decide(evidence), evidence.hops, test)
-            yield _case(said["case"]), {**said, "values": values}
+            yield _case(said["case"]), said
+
+
+def _replayed(path: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Judge recorded evidence by today's rule."""
+    for case, said in read(path):
+        values: dict[str, Any] = {}
+        for test, given in said["evidence"].items():
+            evidence = from_json(given)
+            values |= direction_values(decide(evidence), evidence.hops, test)
+        yield case, {**said, "values": values}
 
 
 def _case(given: dict[str, Any]) -> Case:
