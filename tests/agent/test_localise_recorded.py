@@ -1,7 +1,7 @@
 """Paths as they were seen in the laboratory, on a busy machine, judged by the rule.
 
-``recordings/localise.jsonl.gz`` holds one direction of nine runs of ``benchmarks/localise`` (moments
-from the first echo on, round trips to 10 microseconds), each with the path that was built.
+``recordings/localise.jsonl.gz`` holds one direction of nine runs of ``benchmarks/localise``, each
+with the path that was built: moments from the first echo on, round trips to 10 microseconds.
 """
 
 import sys
