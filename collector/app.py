@@ -55,6 +55,7 @@ from collector.pages.router import attach
 from collector.pages.sources import PageSources
 from collector.policy.effective import Policies
 from collector.policy.provider import PolicyProvider
+from collector.programme.measured_refresh import DailyRefresh
 from collector.rejudge import JudgeInputs, Rejudge
 from collector.report.gather import Inputs
 from collector.report.schedule import Schedule
@@ -122,7 +123,12 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     context.heartbeat_providers.append(PolicyProvider(store, policies))
     context.heartbeat_providers.append(RehearsalProvider(store))
     rejudge = Rejudge(store, shown, JudgeInputs(criteria, calendars), clock, metrics)
-    upkeep = Upkeep(store, retention or load_policy(None), clock)
+    upkeep = Upkeep(
+        store,
+        retention or load_policy(None),
+        clock,
+        [DailyRefresh(store, calendars, shown, clock).once],
+    )
     workers: list[Worker] = [
         rejudge,
         upkeep,

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",
     "report": "the weekly report: issue, list, compare, deliver",
+    "survey": "desk survey: measured facts, what is likely where, confirming schools",
+    "finding": "the catalogue of findings, and deciding one at a school",
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",
     "progress": "how far each school is; the deadline; spreadsheets out and in",

@@ -7,6 +7,7 @@ done.
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.clock import Clock
@@ -25,10 +26,18 @@ _LOG: Final = logging.getLogger(__name__)
 class Upkeep:
     """Start and stop it with the server."""
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        clock: Clock,
+        daily: Sequence[Callable[[], object]] = (),
+    ) -> None:
+        """``daily``: further work, called again and again; each knows whether its day is done."""
         self._store = store
         self._policy = policy
         self._clock = clock
+        self._daily = daily
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
         self._retention_due_seconds = clock.monotonic_seconds() + RETENTION_SECONDS
@@ -49,6 +58,8 @@ class Upkeep:
         if not rolled and self._clock.monotonic_seconds() >= self._retention_due_seconds:
             self._retention_due_seconds = self._clock.monotonic_seconds() + RETENTION_SECONDS
             self._retain()
+            for work in self._daily:
+                work()
         return rolled
 
     def _retain(self) -> None:

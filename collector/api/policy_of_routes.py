@@ -62,6 +62,12 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "POST /fleet/{agent_id}/revoke": Caller.OPERATOR,
     "POST /fleet/{agent_id}/replace": Caller.OPERATOR,
     "POST /fleet/{agent_id}/confirm-move": Caller.OPERATOR,
+    # -- findings and desk survey
+    "GET /programme/survey": Caller.VIEWER,
+    "GET /programme/survey.csv": Caller.VIEWER,
+    "GET /programme/findings": Caller.VIEWER,
+    "GET /schools/{code}/survey": Caller.VIEWER,
+    "POST /schools/{code}/survey": Caller.OPERATOR,
     # -- policies
     "GET /policy": Caller.VIEWER,
     "POST /policy": Caller.OPERATOR,

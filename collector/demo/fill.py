@@ -21,6 +21,7 @@ from collector.compliance import ensure_week, judge_dirty
 from collector.demo.city import CITY_NAME_EN, CITY_NAME_JA
 from collector.demo.measures import add_measures
 from collector.demo.profiles import WEEKS, plans
+from collector.demo.programme import add_programme
 from collector.demo.simulator import SEED, SimulatedAgent, moment_of, simulate
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
@@ -29,7 +30,7 @@ from collector.pages.sources import CITY_NAME
 from collector.programme.plans.adopted import adopt
 from collector.programme.plans.file import load_plans
 from collector.schools.csv_import import parse_baseline, parse_schools
-from collector.shown import SHOWN_WEEK, SIMULATED_CITY, SIMULATED_NOW
+from collector.shown import SHOWN_WEEK, SIMULATED_CITY, SIMULATED_NOW, Shown
 from collector.store.interface import Agent, Batch, Store
 from wire.codec import encode, format_time
 from wire.messages import encode_batch
@@ -98,6 +99,8 @@ def fill(
     add_measures(store, paths, SystemClock())
     file = resources.configs_folder() / "plans" / "takasaki.toml"
     adopt(store, load_plans(file), "collector", now)  # its figures are those of this city
+    shown = Shown(store, SystemClock())
+    add_programme(store, criteria, calendars, paths, shown, now)
     return Filled(len(city), measurements, verdicts)
 
 

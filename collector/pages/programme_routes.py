@@ -17,6 +17,7 @@ from collector.pages.programme_plan import PlanPages
 from collector.pages.programme_progress import ProgressPages
 from collector.pages.programme_sample import SamplePages
 from collector.pages.programme_spreadsheets import SpreadsheetPages
+from collector.pages.programme_survey import SurveyPages
 from collector.pages.programme_what_if import WhatIfPages
 from collector.pages.sources import PageSources
 
@@ -36,3 +37,4 @@ def programme_routers(sources: PageSources, answers: Answers) -> Iterator[APIRou
     asker = CityAsker(sources)
     yield WhatIfPages(sources, answers, asker).router()
     yield PlanPages(sources, answers, asker).router()
+    yield SurveyPages(sources, answers).router()

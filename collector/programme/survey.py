@@ -22,7 +22,7 @@ from collector.programme.likeness import (
 )
 from collector.programme.model import Decided, Decision, Fact, Grade
 from collector.programme.rules import RANK, View
-from collector.programme.weighing import Weighed, strongest, weigh
+from collector.programme.weighing import OPPOSED, Weighed, strongest, weigh
 from collector.schools.model import School
 
 __all__ = ["Evidence", "EvidenceKind", "Judgement", "Likelihood", "judge_city"]
@@ -40,8 +40,6 @@ DECIDED: Final[Mapping[Decision, float]] = {
     Decision.RESOLVED: 0.03,
 }
 """Probability where a person decided: people err, too."""
-OPPOSED_TO_PERSON: Final = 1.3
-"""From this weight on measurements contradict what a person decided."""
 
 Judgements = Mapping[str, Mapping[str, Judgement]]
 """By school code, then by finding."""
@@ -143,7 +141,7 @@ def _judgement(
         probability = DECIDED[decided.decision]
         weight = logit(probability)
         evidence.append(Evidence(kind=EvidenceKind.DECISION, weight=weight))
-        contradiction = weighed.measured * weight < 0 and abs(weighed.measured) > OPPOSED_TO_PERSON
+        contradiction = weighed.measured * weight < 0 and abs(weighed.measured) >= OPPOSED
     evidence.sort(key=lambda one: -abs(one.weight))
     likelihood = _likelihood(probability)
     missing = weighed.missing

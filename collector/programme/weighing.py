@@ -20,8 +20,8 @@ NOT_APPLICABLE: Final = math.log(5_000)
 """Weight against a finding that cannot be at such a school."""
 MOST_OF_SIGNS: Final = 3.0
 """All signs together weigh at most this much: they are not independent of each other."""
-OPPOSED: Final = math.log(2) * 0.9
-"""From this weight on either side paper and measurement contradict each other."""
+OPPOSED: Final = math.log(4.5)
+"""From this weight on either side papers (or a person) and measurements contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,14 @@ def strongest(facts: Iterable[Fact], *, without: Grade | None = None) -> View:
         if fact.grade is without:
             continue
         had = found.get(fact.key)
-        if had is None or RANK[fact.grade] > RANK[had.grade]:
+        if had is None or _rank(fact) > _rank(had):
             found[fact.key] = fact
     return found
+
+
+def _rank(fact: Fact) -> tuple[int, bool]:
+    """By grade; what somebody noted on paper goes before the school's record."""
+    return RANK[fact.grade], not is_record(fact)
 
 
 def weigh(definition: FindingDefinition, view: View, paper: View) -> Weighed:

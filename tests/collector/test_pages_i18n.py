@@ -17,6 +17,7 @@ from collector.programme.before_after import Outcome as EffectOutcome
 from collector.programme.before_after import Why as EffectWhy
 from collector.programme.exchange.files import SheetName
 from collector.programme.facts_catalogue import Unit as FactUnit
+from collector.programme.judgement import Likelihood
 from collector.programme.model import Decision, Grade, MeasureState
 from collector.programme.model import State as ProgressState
 from collector.programme.path_state import CannotTell
@@ -108,6 +109,8 @@ def test_every_key_is_used() -> None:
         *("report_segment", "report_owner", "report_statistic", "reports_channel"),
         *("measure_state", "cannot_tell", "left_out", "effect_outcome", "effect_why", "limit"),
         *("plan_by", "plan_costs", "plan_row", "plan_method"),
+        *("likelihood", "survey_evidence", "survey_only", "segment", "segment_owner"),
+        *("fact_value",),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -125,6 +128,9 @@ def test_every_key_is_used() -> None:
     ("section", "members"),
     [
         ("status", Status),
+        ("likelihood", Likelihood),
+        ("segment", Segment),
+        ("segment_owner", Owner),
         ("rehearsal_verdict", Verdict),
         ("status_long", Status),
         ("figure", Figure),
