@@ -16,6 +16,7 @@ from agent import config_checks as local
 from agent.allowed import Allowed
 from agent.push import PushSettings
 from agent.slot import WhenUnreachable
+from agent.snmp.polling import PollSettings
 from agent.spool import DEFAULT_CAP_BYTES, MIN_CAP_BYTES
 from wire import checks, reading
 from wire.messages import MAX_BATCH_RECORDS
@@ -41,6 +42,11 @@ class LineSettings:
     wan_interface: str | None = None
     """Interface of this machine that all traffic of the school crosses. None: not known, so no
     test is put off."""
+    wan_device: str | None = None
+    """Address of the router whose port all traffic of the school crosses, read over SNMP. Used
+    where ``wan_interface`` is not given."""
+    wan_port: str | None = None
+    """That port: ifName, ifDescr, ifAlias or ifIndex."""
     busy_above_bps: float = 20e6
     """Traffic of others, the larger direction, above which a heavy test is put off."""
     busy_retries: int = 3
@@ -59,6 +65,7 @@ class Config:
     push: PushSettings = field(default_factory=PushSettings)
     budget: Budget = field(default_factory=Budget)
     line: LineSettings = field(default_factory=LineSettings)
+    snmp: PollSettings = field(default_factory=PollSettings)
     ntp_server: str | None = None
     """HOST or HOST:PORT of a time server to compare the clock with, beside the collector."""
     closed: tuple[Closed, ...] = ()
@@ -120,6 +127,7 @@ _TOP_KEYS: Final = (
     "policy",
     "allow",
     "slots",
+    "snmp",
     "closed",
     "blackouts",
     "tests",
@@ -141,7 +149,8 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
             top.table("push", ("interval_seconds", "batch_records", "ca_file", "proxy_url"))
         ),
         budget=reading.read_budget(top.table("budget", reading.BUDGET_KEYS)),
-        line=_line(top.table("line", ("wan_interface", "busy_above_bps", "busy_retries"))),
+        line=_line(top.table("line", _LINE_KEYS)),
+        snmp=_snmp(top.table("snmp", ("access_file", "poll_seconds", "report_seconds"))),
         allow=top.table("allow", ("targets",)).take("targets", Allowed(), local.allowed),
         policy_source=source or "central",
         slots=_slots(top.table("slots", ("when_unreachable",))),
@@ -180,12 +189,34 @@ def _push(table: Table) -> PushSettings:
     )
 
 
+_LINE_KEYS: Final = ("wan_interface", "wan_device", "wan_port", "busy_above_bps", "busy_retries")
+
+
 def _line(table: Table) -> LineSettings:
     usual = LineSettings()
+    device = table.take("wan_device", None, local.ip_address)
+    port = table.take("wan_port", None, checks.text)
+    if (device is None) != (port is None):
+        table.reader.refuse(
+            table.at("wan_port"), "one without the other", "wan_device and wan_port"
+        )
     return LineSettings(
         wan_interface=table.take("wan_interface", None, checks.text),
+        wan_device=device,
+        wan_port=port,
         busy_above_bps=table.take("busy_above_bps", usual.busy_above_bps, reading.busy_above_bps),
         busy_retries=table.take("busy_retries", usual.busy_retries, reading.busy_retries),
+    )
+
+
+def _snmp(table: Table) -> PollSettings:
+    usual = PollSettings()
+    return PollSettings(
+        access_file=table.take("access_file", None, checks.text),
+        poll_seconds=table.take("poll_seconds", usual.poll_seconds, checks.seconds(10, 3_600)),
+        report_seconds=table.take(
+            "report_seconds", usual.report_seconds, checks.seconds(60, 86_400)
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Values of agent.toml that only an appliance has: files, proxies, time servers."""
 
+import ipaddress
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,14 @@ def address(value: object) -> str:
         return collector_address(text(value))
     except TransportRefused:
         raise Wrong("http://HOST:PORT or https://HOST:PORT") from None
+
+
+def ip_address(value: object) -> str:
+    """An address, of either version."""
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise Wrong("an IP address") from None
 
 
 def ntp_server(value: object) -> str:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import fmean
-from typing import Final, Literal, Protocol
+from statistics import fmean, median
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from agent.failure import MeasurementFailed
 from wire.failure import FailureCode, Operation
@@ -51,6 +51,19 @@ class Counters(Protocol):
 
     def read(self) -> Reading:
         """Read them now. Raises :class:`MeasurementFailed` or OSError."""
+        ...
+
+
+@runtime_checkable
+class Stepped(Counters, Protocol):
+    """Counters of a device that is asked over the network. They step, and cost something."""
+
+    def look_bps(self) -> float | None:
+        """Look long enough for two updates: traffic, the larger direction, with headers. Blocks."""
+        ...
+
+    def close(self) -> None:
+        """Stop asking."""
         ...
 
 
@@ -119,12 +132,77 @@ def _payload(reading: Reading, direction: Direction, header_bytes: int) -> float
     return float(_raw(reading, direction) - header_bytes * packets)
 
 
+def changes(readings: Sequence[Reading]) -> list[Reading]:
+    """Leave out readings at which the counters stood as before: what is left are updates."""
+    return [
+        later
+        for earlier, later in pairwise(readings)
+        if (later.received_bytes, later.sent_bytes) != (earlier.received_bytes, earlier.sent_bytes)
+    ]
+
+
+def update_seconds(readings: Sequence[Reading]) -> float | None:
+    """Estimate how often a device brings its counters up to date: median time between updates.
+
+    It is at least the time between readings. None where fewer than two updates were seen.
+    """
+    gaps = [later.at_seconds - earlier.at_seconds for earlier, later in pairwise(changes(readings))]
+    return median(gaps) if gaps else None
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedRate:
+    """A rate of counters that step."""
+
+    bps: float
+    error_ratio: float
+    """Most that the moments of the two outer updates can be wrong, over the time between."""
+
+
+def stepped_bps(
+    readings: Sequence[Reading],
+    direction: Direction,
+    header_bytes: int,
+    window_seconds: tuple[float, float],
+) -> SteppedRate | None:
+    """Goodput between the first and the last update inside a window, bit/s.
+
+    A counter that a device brings up to date only now and then is right at those moments and old
+    between them, so a slope over all readings would be wrong. An update lies between the reading
+    that shows it and the one before. None where fewer than two updates lie in the window, where
+    they cover less than half of it, or where a counter ran backwards.
+    """
+    begin, end = window_seconds
+    updates = set(changes(readings))
+    seen = [
+        (earlier, later)
+        for earlier, later in pairwise(readings)
+        if later in updates and begin <= later.at_seconds <= end
+    ]
+    if len(seen) < 2:
+        return None
+    (before_first, first), (before_last, last) = seen[0], seen[-1]
+    elapsed = last.at_seconds - first.at_seconds
+    if elapsed < (end - begin) / 2:
+        return None
+    if any(
+        _raw(later, direction) < _raw(earlier, direction)
+        for earlier, later in pairwise([first, *(later for _, later in seen[1:])])
+    ):
+        return None
+    gaps = first.at_seconds - before_first.at_seconds + last.at_seconds - before_last.at_seconds
+    rose = _payload(last, direction, header_bytes) - _payload(first, direction, header_bytes)
+    return SteppedRate(max(0.0, 8 * rose / elapsed), min(1.0, gaps / 2 / elapsed))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossTraffic:
     """What others had, and what the line could carry, in the seconds of a test. Goodput, bit/s."""
 
     during_bps: float
     capacity_bps: float
+    error_ratio: float | None = None
+    """Of the capacity, from the counters' own resolution; None: they follow at once."""
 
 
 class Watch:
@@ -135,6 +213,21 @@ class Watch:
         self._interval_seconds = interval_seconds
         self.readings: list[Reading] = [counters.read()]
 
+    def close(self) -> None:
+        """Stop asking, where somebody is asked."""
+        if isinstance(self._counters, Stepped):
+            self._counters.close()
+
+    @property
+    def stepped(self) -> bool:
+        """The counters are a device's: they step, and are read as often as it answers."""
+        return isinstance(self._counters, Stepped)
+
+    def context(self) -> dict[str, float]:
+        """What the record says of the counters' own resolution."""
+        told = update_seconds(self.readings) if self.stepped else None
+        return {} if told is None else {"cross_traffic_update_seconds": told}
+
     @property
     def source(self) -> str:
         """Where the counters are."""
@@ -143,18 +236,34 @@ class Watch:
     def tick(self, now_seconds: float) -> None:
         """Read when it is time."""
         if now_seconds - self.readings[-1].at_seconds >= self._interval_seconds:
-            self.readings.append(self._counters.read())
+            reading = self._counters.read()
+            if reading.at_seconds > self.readings[-1].at_seconds:  # a device is asked less often
+                self.readings.append(reading)
 
     def rate_bps(self, direction: Direction, window_seconds: tuple[float, float]) -> float | None:
         """Goodput of all that crossed the interface in a window."""
+        if self.stepped:
+            rate = stepped_bps(
+                self.readings, direction, self._counters.header_bytes, window_seconds
+            )
+            return None if rate is None else rate.bps
         return goodput_bps(self.readings, direction, self._counters.header_bytes, window_seconds)
 
     def beside(
         self, own_bps: float, direction: Direction, window_seconds: tuple[float, float]
     ) -> CrossTraffic | None:
         """What crossed the interface beside the test's own ``own_bps``; None: not known."""
-        whole = self.rate_bps(direction, window_seconds)
+        error_ratio = None
+        if self.stepped:
+            header_bytes = self._counters.header_bytes
+            rate = stepped_bps(self.readings, direction, header_bytes, window_seconds)
+            whole = None if rate is None else rate.bps
+            error_ratio = None if rate is None else rate.error_ratio
+        else:
+            whole = self.rate_bps(direction, window_seconds)
         if whole is None:
             return None
         during = max(0.0, whole - own_bps)
-        return CrossTraffic(during_bps=during, capacity_bps=own_bps + during)
+        return CrossTraffic(
+            during_bps=during, capacity_bps=own_bps + during, error_ratio=error_ratio
+        )

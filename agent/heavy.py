@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from agent.busy import LOOK_SECONDS, busy_bps
 from agent.config import Config, Planned
-from agent.context import Counters
+from agent.context import Counters, Stepped
 from agent.failure import MeasurementFailed
 from agent.ration import Ration
 from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk
@@ -305,6 +305,8 @@ class HeavyTests:
         if self._counters is None:
             return None
         try:
+            if isinstance(self._counters, Stepped):
+                return await asyncio.to_thread(self._counters.look_bps)
             before = self._counters.read()
             await asyncio.sleep(LOOK_SECONDS)
             return busy_bps(before, self._counters.read())

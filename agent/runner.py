@@ -33,6 +33,7 @@ from agent.ration import BUDGET_FILE, Ration
 from agent.rehearsal import Rehearsals
 from agent.slot import Leave, SlotDesk
 from agent.slot_request import quota_bps, wants_slot
+from agent.snmp.polling import Polling, PollSettings
 from agent.spool import Spool
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
@@ -77,6 +78,8 @@ class Parts:
     """What the collector asks; None: only ``config`` counts."""
     slots: SlotDesk | None = None
     """Whom to ask before the line is loaded; None: nobody."""
+    polling: PollSettings | None = None
+    """How devices of the school are polled; None: none is."""
     heart: Heart | None = None
     """None: the collector hears of this appliance by its results alone."""
 
@@ -150,6 +153,11 @@ class Runner:
             if self._rehearsals is not None:
                 parts.heart.listeners.append(self._rehearsals.hear)
             tasks.append(asyncio.create_task(parts.heart.run(self._stop)))
+        if parts.polling is not None:
+            polling = Polling(
+                parts.polling, parts.clock, parts.random, self._keep_polled, self.why_suppressed
+            )
+            tasks.append(asyncio.create_task(polling.run(self._stop)))
         tasks.append(asyncio.create_task(self._know_appliance(then_wait=True)))
         self.write_status()
         try:
@@ -393,6 +401,9 @@ class Runner:
             self._parts.heart.vitals.last_good_test_at = self.now()
         self.write_status()
         return stored
+
+    async def _keep_polled(self, result: Measurement) -> Measurement | None:
+        return await self._keep(result, NOTHING)
 
     async def _know_appliance(self, *, then_wait: bool) -> None:
         """Measure the ceiling, alone on the machine, where heavy tests will need it."""

@@ -17,7 +17,7 @@ from agent import identity
 from agent.appliance import APPLIANCE_FILE, Appliance
 from agent.clock import Clock, SystemClock
 from agent.clock_watch import CLOCK_FILE, ClockWatch
-from agent.config import Config, ConfigRefused, LineSettings, load
+from agent.config import Config, ConfigRefused, load
 from agent.context import Counters, InterfaceCounters
 from agent.describe import one_line
 from agent.failure import MeasurementFailed
@@ -27,6 +27,8 @@ from agent.push import Pusher, new_client
 from agent.renewal import Renewal
 from agent.runner import Parts, Runner
 from agent.slot import SlotDesk
+from agent.snmp.access import VARIABLE
+from agent.snmp.wan import SnmpCounters
 from agent.spool import Spool
 from agent.state import (
     SPOOL_FILE,
@@ -203,7 +205,8 @@ async def _run(
                     command=command,
                     watch=watch,
                     appliance=Appliance(directory / APPLIANCE_FILE, clock, chance),
-                    counters=_counters(config.line, clock),
+                    counters=_counters(config, clock),
+                    polling=None if config.snmp.access_file is None else config.snmp,
                     steering=steering,
                     slots=slots,
                     heart=heart,
@@ -234,10 +237,15 @@ def _key_of_place(directory: Path) -> bytes | None:
         return None
 
 
-def _counters(line: LineSettings, clock: Clock) -> Counters | None:
-    """Counters of the line, where the configuration names its interface and it is there."""
+def _counters(config: Config, clock: Clock) -> Counters | None:
+    """Counters of the line, where the configuration names its interface or its router."""
+    line = config.line
+    if config.snmp.access_file is not None:
+        os.environ[VARIABLE] = config.snmp.access_file  # for tests that read a router's counters
     if line.wan_interface is None:
-        return None
+        if line.wan_device is None or line.wan_port is None:
+            return None
+        return SnmpCounters(line.wan_device, line.wan_port, clock)
     try:
         return InterfaceCounters(line.wan_interface, clock.monotonic_seconds)
     except MeasurementFailed as error:

@@ -22,11 +22,23 @@ from agent.throughput.flow import Test
 from agent.throughput.limits import Allowance
 from agent.throughput.stop import LONGEST_SECONDS, converged
 from agent.throughput.why import limited_by, queue_seconds, signs
+from wire.failure import FailureCode, Operation
 from wire.measurement import Json
-from wire.options import Option, resolve
+from wire.options import Option, Scalar, resolve
 
 TARGET: Final = "HOST:PORT of an ndt7 server without TLS"
 FORM: Final = "host_port"
+WAN_DEVICE: Final = Option(
+    type=str,
+    default=None,
+    help="the router, read over SNMP, instead of wan_interface (an address in the access file)",
+    form="endpoint",
+)
+WAN_PORT: Final = Option(
+    type=str,
+    default=None,
+    help="its port that all traffic of the school crosses (ifName, ifAlias, ifDescr or ifIndex)",
+)
 MAX_BYTES: Final = Option(
     type=int,
     default=None,
@@ -59,6 +71,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
         help="which way the data flow, seen from here",
     ),
     "wan_interface": WAN_INTERFACE,
+    "wan_device": WAN_DEVICE,
+    "wan_port": WAN_PORT,
     "max_bytes": MAX_BYTES,
 }
 
@@ -72,19 +86,21 @@ def probe(request: Request, report: Report) -> Findings:
     options = resolve(OPTIONS, request.options)
     host, port = parse_host_port(request.target)
     flows, seconds, direction = options["flows"], options["seconds"], options["direction"]
-    device, most_bytes = options["wan_interface"], options["max_bytes"]
+    most_bytes = options["max_bytes"]
     assert isinstance(flows, int)
     assert most_bytes is None or isinstance(most_bytes, int)
     assert seconds is None or isinstance(seconds, float)
-    monotonic = request.clock.monotonic_seconds
-    counters = InterfaceCounters(device, monotonic) if isinstance(device, str) else None
+    counters = counters_of(options, request.clock)
     tests: Sequence[Test] = ("download", "upload")
     wanted = tests if direction == "both" else [test for test in tests if test == direction]
     allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
     targets = resolve_target(host, port, request.token, allowance.left_seconds())
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
-    context = _before(counters, request.clock)
+    context: dict[str, Json] = {}
+    first = watch_of(counters, context)
+    counters = None if first is None else counters
+    context |= _before(first, request.clock)
     for number, test in enumerate(wanted):
         ticker = Ticker(report, test, seconds, Watch(counters) if counters else None)
         try:
@@ -99,6 +115,8 @@ def probe(request: Request, report: Report) -> Findings:
             )
         except MeasurementFailed as error:
             error.partial = {**values, **error.partial}
+            if first is not None:
+                first.close()
             raise
         allowance.spend(found.total_bytes, flows)
         # the second direction uses the address that worked for the first
@@ -110,6 +128,11 @@ def probe(request: Request, report: Report) -> Findings:
             beside = ticker.watch.beside(found.estimate.rate_bps, test, found.window)
             values |= {} if beside is None else {f"{test}_capacity_bps": beside.capacity_bps}
             context |= {} if beside is None else {_DURING[test]: beside.during_bps}
+            context |= ticker.watch.context()
+            if beside is not None and beside.error_ratio is not None:
+                context[f"{test}_capacity_error_ratio"] = beside.error_ratio
+    if first is not None:
+        first.close()
     context |= {
         "engine": "ndt7",
         "flows_count": flows,
@@ -118,6 +141,23 @@ def probe(request: Request, report: Report) -> Findings:
         "address_family": "ipv6" if targets[0].family == AF_INET6 else "ipv4",
     }
     return Findings(values=values, context=context, confidence=confidence)
+
+
+def counters_of(options: Mapping[str, Scalar], clock: Clock) -> Counters | None:
+    """Give the counters that the options name. Raises MeasurementFailed for what cannot be."""
+    interface, device, port = (
+        options[name] for name in ("wan_interface", "wan_device", "wan_port")
+    )
+    if isinstance(interface, str):
+        return InterfaceCounters(interface, clock.monotonic_seconds)
+    if device is None and port is None:
+        return None
+    if not isinstance(device, str) or not isinstance(port, str):
+        text = "wan_device and wan_port: found one without the other, allowed is both or neither"
+        raise MeasurementFailed(FailureCode.TARGET_INVALID, Operation.PREPARE, text)
+    from agent.snmp.wan import SnmpCounters  # noqa: PLC0415 - few tests read a router
+
+    return SnmpCounters(device, port, clock)
 
 
 _METHOD: Final = (
@@ -132,11 +172,21 @@ _DURING: Final = {
 }
 
 
-def _before(counters: Counters | None, clock: Clock) -> dict[str, Json]:
-    """Look at the line for a moment before the test, where there are counters."""
+def watch_of(counters: Counters | None, context: dict[str, Json]) -> Watch | None:
+    """Begin to read counters. A device that does not answer spoils no test: it is said so."""
     if counters is None:
+        return None
+    try:
+        return Watch(counters)
+    except MeasurementFailed as error:
+        context["cross_traffic_unknown"] = str(error.failure)
+        return None
+
+
+def _before(watch: Watch | None, clock: Clock) -> dict[str, Json]:
+    """Look at the line for a moment before the test, where there are counters."""
+    if watch is None:
         return {}
-    watch = Watch(counters)
     begin = clock.monotonic_seconds()
     sleep(_BEFORE_SECONDS)
     watch.tick(clock.monotonic_seconds())

@@ -9,10 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent.context import InterfaceCounters, Watch
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.throughput import MAX_BYTES, WAN_INTERFACE
+from agent.probes.throughput import (
+    MAX_BYTES,
+    WAN_DEVICE,
+    WAN_INTERFACE,
+    WAN_PORT,
+    counters_of,
+    watch_of,
+)
 from agent.target import parse_host_port
 from agent.throughput.client import measure_direction
 from agent.throughput.connect import resolve as resolve_target
@@ -40,6 +46,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
         type=int, default=4, minimum=1, maximum=16, help="parallel TCP flows (a number of flows)"
     ),
     "wan_interface": WAN_INTERFACE,
+    "wan_device": WAN_DEVICE,
+    "wan_port": WAN_PORT,
     "max_bytes": MAX_BYTES,
 }
 
@@ -57,10 +65,11 @@ def probe(request: Request, report: Report) -> Findings:
         )  # fmt: skip
     required_bps = required * 1e6
     offered_bps = VERIFY.offer_ratio * required_bps
-    device, most_bytes = options["wan_interface"], options["max_bytes"]
+    most_bytes = options["max_bytes"]
     assert most_bytes is None or isinstance(most_bytes, int)
-    monotonic = request.clock.monotonic_seconds
-    watch = Watch(InterfaceCounters(device, monotonic)) if isinstance(device, str) else None
+    context: dict[str, Json] = {"engine": "ndt7", "flows_count": flows, "method": _METHOD}
+    counters = counters_of(options, request.clock)
+    watch = watch_of(counters, context)
     allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
     sender = _Sender()
     verifier = Verifier(required_bps, sender.path)
@@ -94,7 +103,9 @@ def probe(request: Request, report: Report) -> Findings:
     end = found.window[1]
     beside = watch and watch.beside(rate.rate_bps, "download", (end - rate.window_seconds, end))
     answer = beside_others(verifier.answer, required_bps, beside.during_bps if beside else None)
-    context: dict[str, Json] = {"engine": "ndt7", "flows_count": flows, "method": _METHOD}
+    if watch is not None:
+        context |= watch.context()
+        watch.close()
     if answer.reason is not None:
         context["undetermined_because"] = answer.reason.value
     if found.congestion_control is not None:

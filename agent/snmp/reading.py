@@ -141,6 +141,13 @@ async def read_counters(client: Client, before: Reading) -> Sample:
     )
 
 
+async def reread(client: Client, port: Port, names: Sequence[str]) -> dict[str, Count]:
+    """Read some counters of one port anew. Raises as :func:`read_all` does."""
+    found = await client.get([(*port.sources[name], port.index) for name in names])
+    anew = _anew(port, found).counts
+    return {name: anew[name] for name in names if name in anew}
+
+
 def polled_ports(ports: Sequence[Port]) -> list[Port]:
     """Choose ports to poll: those that are up, with a plug first; of what remains the first."""
     up = [port for port in ports if port.is_up and port.counts]

@@ -60,7 +60,7 @@ BAD = [
         "spol = {}" + GOOD,
         (
             "spol: found an unknown key, allowed is one of allow blackouts budget clock closed "
-            "line policy push slots spool state_dir tests zone; did you mean spool?"
+            "line policy push slots snmp spool state_dir tests zone; did you mean spool?"
         ),
     ),
     ("state_dir = 7" + GOOD, "state_dir: found 7, allowed is text that is not empty"),
