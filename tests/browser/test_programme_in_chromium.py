@@ -1,0 +1,205 @@
+"""The programme in a real browser: an operator fills an assessment, also by keyboard alone.
+
+Everything is done through the pages, in headless Chromium, at the width of a tablet. The checks of
+names, headings, focus and targets are made on every page of the way.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from collector import resources
+from collector.clock import SystemClock
+from collector.demo.fill import fill
+from collector.judge.calendar_file import load_calendars
+from collector.judge.criteria_file import load_criteria
+from collector.operators.administer import Administration
+from collector.operators.model import Role
+from collector.programme import attachment_rows, decision_rows, fact_rows, progress_rows
+from collector.programme.model import Decision, Grade
+from collector.store import create_store
+from collector.store.interface import Store
+from tests.browser.tab import Tab, screenshots
+from tests.collector.programme import pictures as made
+
+NAME, PASSWORD = "aoki", "correct horse battery staple"
+TABLET = (768, 1024)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),
+]
+
+
+@dataclass(frozen=True)
+class City:
+    """A collector that serves the fictional city, and its database."""
+
+    url: str
+    store: Store
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """The fictional city with one operator, served by the real command."""
+    folder = tmp_path_factory.mktemp("programme")
+    database = f"sqlite:///{folder / 'city.db'}"
+    store = create_store(database)
+    chance = Random(1)
+    fill(
+        store,
+        load_criteria(resources.default_criteria()),
+        load_calendars(resources.default_calendar()),
+        resources.configs_folder() / "demo",
+        now=datetime.now(UTC),
+        new_secret=lambda: str(chance.getrandbits(128)),
+    )
+    administration = Administration(store, SystemClock(), keep_one=False)
+    administration.add("cli:test", NAME, Role.OPERATOR, PASSWORD, must_change=False)
+    log = folder / "serve.log"
+    command = [sys.executable, "-m", "collector.cli", "serve", "--listen", "127.0.0.1:0"]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, "--database", database], stderr=output)
+    try:
+        deadline = time.monotonic() + 60
+        while not (match := re.search(r"listening on (\S+)", log.read_text("utf-8"))):
+            assert process.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < deadline, log.read_text("utf-8")
+            time.sleep(0.1)
+        yield City(match[1], store)
+    finally:
+        process.terminate()
+        process.wait(30)
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for all."""
+    started = screenshots().Chromium(shutil.which("chromium"), 60.0)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def tab(city: City, browser: Any) -> Tab:
+    """A tab in which the operator has signed in through the page."""
+    opened = Tab(browser, *TABLET)
+    opened.open(f"{city.url}/sign-in")
+    opened.fill(name=NAME, password=PASSWORD)
+    opened.press("main form button")
+    assert "/sign-in" not in opened.run("location.pathname"), opened.text()
+    return opened
+
+
+def sample_code(city: City) -> str:
+    """A sample school."""
+    return next(school.code for school in city.store.schools() if school.sample)
+
+
+def test_a_sample_school_is_assessed_on_a_tablet(city: City, tab: Tab, tmp_path: Path) -> None:
+    """Facts, a photograph and a finding, each through its form; nothing to stumble over."""
+    code = sample_code(city)
+    photo, plan = tmp_path / "ラック.jpg", tmp_path / "図面.pdf"
+    photo.write_bytes(made.jpeg())
+    plan.write_bytes(made.PDF)
+    tab.open(f"{city.url}/schools/{code}/assessment")
+    assert tab.faults() == []
+    tab.fill(**{"fact:line.contract_bps": "1G", "fact:line.carrier": "髙﨑通信"})
+    tab.press("#line button")
+    assert tab.faults() == []
+    tab.fill(**{"fact:router.model": "箱 1号"})
+    tab.press("#router button")
+    tab.choose_files("#file", photo, plan)
+    tab.fill(note="職員室のラック")
+    tab.press("#attachments form[enctype] button")
+    assert "ラック.jpg" in tab.text()
+    assert tab.faults() == []
+    tab.run("document.getElementById('finding-port_100m').open = true")
+    tab.set("#d-port_100m", "confirmed")
+    tab.set("#e-port_100m", "ケーブルの印字 CAT5")
+    tab.press("#finding-port_100m button")
+    facts = {
+        one.key: one.value
+        for one in city.store.read(lambda sql: fact_rows.facts(sql, code))
+        if one.grade is Grade.ON_SITE
+    }
+    assert facts["line.contract_bps"] == 1e9
+    assert facts["line.carrier"] == "髙﨑通信"
+    assert facts["router.model"] == "箱 1号"
+    files = city.store.read(lambda sql: attachment_rows.attachments(sql, code))
+    assert {one.file_name for one in files} >= {"ラック.jpg", "図面.pdf"}
+    decided = city.store.read(lambda sql: decision_rows.decisions(sql, code))
+    found = next(one for one in decided if one.finding_id == "port_100m")
+    assert (found.decision, found.decided_by) == (Decision.CONFIRMED, f"operator:{NAME}")
+
+
+def test_progress_is_changed_by_keyboard_alone(city: City, tab: Tab) -> None:
+    """No pointer, no script of the page: every stop of Tab is seen, Enter sends the form."""
+    code = next(one.code for one in city.store.schools() if not one.sample)
+    held = city.store.read(lambda sql: progress_rows.progress(sql, code))
+    version = held[0].version if held else 0
+    tab.open(f"{city.url}/schools/{code}/progress?lang=en")
+    before = tab.tab_to("state")["value"]
+    tab.tab_to("assessor")
+    tab.type("渡邊")
+    tab.tab_to("note")
+    tab.type("キーボードだけで")
+    tab.tab_to("Save")
+    tab.enter()
+    kept = city.store.read(lambda sql: progress_rows.progress(sql, code))[0]
+    assert (kept.assessor, kept.note) == ("渡邊", "キーボードだけで")
+    assert (kept.state.value, kept.version) == (before, version + 1)
+    assert "渡邊" in tab.text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/programme",
+        "/programme/sample",
+        "/programme/spreadsheets",
+        "/schools/{code}/progress",
+        "/schools/{code}/assessment",
+    ],
+)
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_to_stumble_over(city: City, tab: Tab, path: str, width: int) -> None:
+    """Every field has a name, headings are in order, pages fit, targets are large enough."""
+    metrics = {"width": width, "height": 1024, "deviceScaleFactor": 1, "mobile": False}
+    tab.call("Emulation.setDeviceMetricsOverride", **metrics)
+    try:
+        for language in ("ja", "en"):
+            page = path.format(code=sample_code(city))
+            tab.open(f"{city.url}{page}?lang={language}")
+            assert tab.faults() == []
+    finally:
+        tab.call(
+            "Emulation.setDeviceMetricsOverride",
+            **metrics | {"width": TABLET[0], "height": TABLET[1]},
+        )
+
+
+def test_the_checks_see_what_is_wrong(browser: Any) -> None:
+    """A page with each fault is told of each."""
+    bad = Tab(browser, *TABLET)
+    bad.open(
+        "data:text/html,<h1>a</h1><h3>b</h3><input name=x><p id=a></p><p id=a></p>"
+        "<div style='width:3000px'>x</div>"
+        "<div class=assess><button style='height:20px'>c</button></div>"
+    )
+    found = " ".join(bad.faults())
+    for said in ("no name", "id twice", "heading 3 after 1", "wider", "too small"):
+        assert said in found
+    bad.open("data:text/html,<style>*{outline:none}</style><button>Go</button>")
+    with pytest.raises(AssertionError, match="outline"):
+        bad.tab_to("Go")
