@@ -8,6 +8,8 @@ from markupsafe import Markup, escape
 from collector.report.elements import Element
 
 _ORDER: Final = ("met", "undetermined", "not_met")
+_ROOM: Final = 16
+"""Width of a part in which its number can stand."""
 _QUIET: Final = Markup('<circle class="quiet" cx="{}" cy="{}" r="4"/>')
 _LESSON: Final = Markup('<path class="lesson" d="M{} {}m0-5 4.4 8h-8.8z"/>')
 
@@ -57,6 +59,8 @@ def _bands(chart: Mapping[str, Any]) -> Markup:
             if count:
                 width = room * count / chart["most"]
                 parts.append(_rect(x, y + 3, width, row - 14, name))
+                if name == "met" and width > _ROOM:
+                    parts.append(_text(x + width / 2, y + 17, count, "inside middle"))
                 x += width
         parts.append(_text(x + 5, y + 17, one["schools"], "tick"))
         if one["mark"] is not None:
