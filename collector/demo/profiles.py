@@ -207,7 +207,7 @@ def _poor(school: School, required: float, random: Random) -> Path:
         cause=cause,
         capacity_bps=capacity,
         spread_ratio=0.004 if cause == "port_100m" else random.uniform(0.03, 0.09),
-        evening_ratio=random.uniform(0.8, 0.95) if "pppoe" in cause else 1.0,
+        evening_ratio=random.uniform(0.5, 0.7) if "pppoe" in cause else 1.0,
         lesson_use_ratio=random.uniform(0.45, 0.92),
         counted=random.random() < 0.7,
         round_trip_seconds=random.uniform(0.005, 0.018),

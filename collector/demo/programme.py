@@ -12,7 +12,7 @@ from datetime import date, datetime
 from random import Random
 from typing import Final
 
-from collector.demo.profiles import Plan
+from collector.demo.profiles import Path, Plan
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.operators.audit import audit
@@ -34,7 +34,6 @@ from collector.store.sql import Sql
 
 SEED: Final = 75
 CAUSES: Final[Mapping[str, str]] = {
-    "shared_line_saturated": "line_saturated",
     "port_100m": "port_100m",
     "router_limit": "router_limit",
     "pppoe_congested": "pppoe_congested",
@@ -44,6 +43,11 @@ CAUSES: Final[Mapping[str, str]] = {
     "filter": "interception",
 }
 """What the simulated measurements' causes are called in the catalogue of findings."""
+SHARED_LINE: Final = "shared_line_saturated"
+USED_UP: Final = 0.8
+"""Share of the line that lessons use, from which on it is used up."""
+LITTLE: Final = 0.35
+"""Share of the contract below which a line carries little."""
 NOT_SIMULATED: Final = frozenset(
     {
         *("ap_overload", "channel_interference", "radar_channel", "loop", "address_pool"),
@@ -89,13 +93,20 @@ def sites(
 ) -> list[Site]:
     """Make what each school has, with faults and equipment that fit its measurements."""
     planted = plant(schools, lambda pupils: criteria.requirement(pupils).required_bps, random)
-    return [_fitting(site, plans[site.school.code][-1].cause) for site in planted]
+    return [_fitting(site, plans[site.school.code][-1]) for site in planted]
 
 
-def _fitting(site: Site, cause: str) -> Site:
+def _fitting(site: Site, path: Path) -> Site:
+    """What its simulated path shows: a shared line is used up, or carries little at any hour."""
     faults = site.faults & NOT_SIMULATED
-    fault = CAUSES.get(cause)
-    if fault is not None:
+    fault = CAUSES.get(path.cause)
+    if path.cause == SHARED_LINE:
+        used_up = path.lesson_use_ratio >= USED_UP
+        faults |= {"line_saturated"} if used_up else set()
+        faults |= (
+            {"line_below_contract"} if path.capacity_bps < LITTLE * site.contract_bps else set()
+        )
+    elif fault is not None:
         faults |= {fault}
     needed = site.required_bps
     router, switch = site.router, site.switch

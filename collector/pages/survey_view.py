@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from collector.pages import format as fmt
 from collector.pages.facts_view import fact_text, name_of
 from collector.pages.i18n import Words
 from collector.programme.judgement import Evidence, EvidenceKind, Judgement, Likelihood
+from collector.programme.measures_catalogue import MeasureDefinition, load_measures
 from collector.programme.model import Decision
 from collector.programme.survey_state import CitySurvey, FindingCount, SchoolSurvey
 
@@ -230,7 +232,7 @@ def catalogue_line(words: Words, survey: CitySurvey, count: FindingCount) -> Cat
         segment=words(f"segment.{definition.segment.value}"),
         owner=words(f"segment_owner.{definition.owner.value}"),
         minimum=words(f"grade.{definition.minimum_grade.value}"),
-        measures=definition.measures,
+        measures=[measure_name(words, one) for one in definition.measures],
         source=definition.source,
         asks=[name_of(words, survey.catalogues.facts, key) for key in definition.facts()],
         counts=[
@@ -241,6 +243,17 @@ def catalogue_line(words: Words, survey: CitySurvey, count: FindingCount) -> Cat
             (words("survey.contradiction"), count.contradictions),
         ],
     )
+
+
+def measure_name(words: Words, measure_id: str) -> str:
+    """Give the name of a measure; its id where the catalogue of measures has none of it."""
+    found = _measures().get(measure_id)
+    return measure_id if found is None else found.names[words.language]
+
+
+@cache
+def _measures() -> Mapping[str, MeasureDefinition]:
+    return load_measures().measures
 
 
 def _codes(codes: Sequence[str]) -> str:

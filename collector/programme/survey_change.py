@@ -16,6 +16,7 @@ from collector.programme import decision_rows, progress_rows
 from collector.programme.findings_catalogue import FindingDefinition
 from collector.programme.judgement import Judgement, Likelihood
 from collector.programme.model import Decided, Decision, Grade, Progress, State
+from collector.programme.progress_change import ProgressRefused, apply, not_started
 from collector.store.interface import Store
 from collector.store.sql import Sql
 
@@ -161,21 +162,15 @@ def _decide(sql: Sql, code: str, wanted: Wanted, author: Author) -> Decided:
 
 
 def _identified(sql: Sql, code: str, version: int, author: Author) -> Progress:
-    found = next(iter(progress_rows.progress(sql, code)), None)
     today = local(author.now).date()
-    standing = found or Progress(
-        school_code=code,
-        state=State.NOT_STARTED,
-        since_on=today,
-        planned_on=None,
-        assessor="",
-        note="",
-        version=0,
-    )
+    standing = next(iter(progress_rows.progress(sql, code)), None) or not_started(code, today)
     new = replace(standing, version=version)
     if not standing.state.identifies:
         new = replace(new, state=State.IDENTIFIED, since_on=today)
-    return progress_rows.put_progress(sql, new, author.actor, author.now)
+    try:
+        return apply(sql, new, author.actor, author.now)
+    except ProgressRefused as refused:
+        raise DecisionRefused(str(refused)) from None
 
 
 def _require_school(store: Store, code: str) -> None:

@@ -79,7 +79,7 @@ def _speeds(site: Site, random: Random) -> dict[str, Value]:
     through = random.uniform(0.2, 0.7) if _has(site, "filter_slow") else random.uniform(0.55, 1.0)
     return {
         "line.quiet_median_bps": max(1e6, quiet),
-        "line.lesson_median_bps": max(1e6, quiet * lesson),
+        "line.lesson_median_bps": max(1e6, quiet * lesson * random.gauss(1, 0.1)),
         "line.lesson_leftover_median_bps": max(5e5, leftover),
         "line.lesson_use_ratio": use,
         "line.lesson_ratio": max(0.01, lesson * (1 - use)),

@@ -174,8 +174,8 @@ def test_an_upstream_is_judged_by_all_schools_behind_it() -> None:
         one
         for code in ("A2", "A3")
         for one in (
-            fact(code, "line.lesson_ratio", 0.3),
-            fact(code, "line.lesson_use_ratio", 0.5),
+            fact(code, "line.lesson_median_bps", 1e8),
+            fact(code, "line.quiet_median_bps", 3e8),
         )
     ]
     third = judged("aggregation_thin", [*facts, *seen])
