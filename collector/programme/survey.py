@@ -22,7 +22,7 @@ from collector.programme.likeness import (
 )
 from collector.programme.model import Decided, Decision, Fact, Grade
 from collector.programme.rules import RANK, View
-from collector.programme.weighing import OPPOSED, Weighed, strongest, weigh
+from collector.programme.weighing import Weighed, strongest, weigh
 from collector.schools.model import School
 
 __all__ = ["Evidence", "EvidenceKind", "Judgement", "Likelihood", "judge_city"]
@@ -141,7 +141,7 @@ def _judgement(
         probability = DECIDED[decided.decision]
         weight = logit(probability)
         evidence.append(Evidence(kind=EvidenceKind.DECISION, weight=weight))
-        contradiction = weighed.measured * weight < 0 and abs(weighed.measured) >= OPPOSED
+        contradiction = weighed.opposes(weight)
     evidence.sort(key=lambda one: -abs(one.weight))
     likelihood = _likelihood(probability)
     missing = weighed.missing

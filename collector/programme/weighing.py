@@ -43,9 +43,13 @@ class Weighed:
 
         Not where the school cannot have the finding: what was measured has another cause then.
         """
+        return self.opposes(self.paper)
+
+    def opposes(self, weight: float) -> bool:
+        """Whether what was measured speaks against something of this weight, both clearly."""
         if any(one.kind is EvidenceKind.APPLIES for one in self.evidence):
             return False
-        low, high = sorted((self.measured, self.paper))
+        low, high = sorted((self.measured, weight))
         return low <= -OPPOSED and high >= OPPOSED
 
 

@@ -196,6 +196,9 @@ def test_where_it_does_not_apply_it_is_unlikely() -> None:
     assert judged("pppoe_congested", pppoe).likelihood is Likelihood.LIKELY
     assert judged("pppoe_congested", ipoe).likelihood is Likelihood.UNLIKELY
     assert judged("carrier_congested", ipoe).likelihood is Likelihood.LIKELY
+    rejected = [decided("A1", "pppoe_congested", Decision.REJECTED)]
+    assert not judged("pppoe_congested", ipoe, rejected).contradiction
+    assert judged("pppoe_congested", pppoe, rejected).contradiction
 
 
 FACTS: Final = load_facts()
