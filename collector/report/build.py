@@ -17,6 +17,7 @@ from collector.report.document import (
     Group,
     Method,
     Report,
+    RuledOut,
     SchoolLine,
     WeekPoint,
 )
@@ -46,6 +47,7 @@ def build(material: Material, *, stated_at: datetime, revision: int = 1) -> Repo
     before = earlier.get(str(week.plus(-1)), {})
     lines = school_lines(material, progress, confirmed, before)
     measures = measure_lines(material, lines)
+    of_week = _of_week(material, codes)
     not_met = [line for line in lines if line.quiet.status is Status.NOT_MET]
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -75,7 +77,8 @@ def build(material: Material, *, stated_at: datetime, revision: int = 1) -> Repo
         method=_method(material, lines),
         programme=programme(material, lines, last_day),
         findings=finding_lines(material, confirmed),
-        events=_events(material, codes),
+        events=_events(material, of_week),
+        ruled_out=_ruled_out(of_week),
         measures=measures,
         agents=_agents(material, lines),
         schools=lines,
@@ -105,22 +108,50 @@ def _progress(material: Material, last_day: date) -> dict[str, Progress]:
     }
 
 
-def _events(material: Material, codes: set[str]) -> tuple[FindingEvent, ...]:
+def _of_week(material: Material, codes: set[str]) -> list[tuple[Decided, bool]]:
+    """Give the decisions of the week, each with whether the finding stood confirmed before it."""
     days = material.week.days
+    confirmed: set[tuple[str, str]] = set()
+    found = []
+    for event in material.decisions:
+        one = event.decided
+        key = (one.school_code, one.finding_id)
+        in_week = one.decided_on >= days[0] and (material.simulated or one.decided_on <= days[-1])
+        if in_week and one.school_code in codes:
+            found.append((one, key in confirmed))
+        if one.decision is Decision.CONFIRMED:
+            confirmed.add(key)
+        else:
+            confirmed.discard(key)
+    return found
+
+
+def _events(
+    material: Material, of_week: Sequence[tuple[Decided, bool]]
+) -> tuple[FindingEvent, ...]:
+    known = material.catalogues.findings
     found = [
         FindingEvent(
-            school_code=one.decided.school_code,
-            finding_id=one.decided.finding_id,
-            decision=one.decided.decision,
-            grade=one.decided.grade,
-            decided_on=one.decided.decided_on,
+            school_code=one.school_code,
+            finding_id=one.finding_id,
+            names=dict(known[one.finding_id].names) if one.finding_id in known else {},
+            decision=one.decision,
+            grade=one.grade,
+            decided_on=one.decided_on,
         )
-        for one in material.decisions
-        if one.decided.decided_on >= days[0]
-        and (material.simulated or one.decided.decided_on <= days[-1])
-        and one.decided.school_code in codes
+        for one, was_confirmed in of_week
+        if one.decision is not Decision.REJECTED or was_confirmed
     ]
     return tuple(sorted(found, key=lambda one: (one.decided_on, one.school_code, one.finding_id)))
+
+
+def _ruled_out(of_week: Sequence[tuple[Decided, bool]]) -> RuledOut:
+    found = [
+        one
+        for one, was_confirmed in of_week
+        if one.decision is Decision.REJECTED and not was_confirmed
+    ]
+    return RuledOut(findings=len(found), schools=len({one.school_code for one in found}))
 
 
 def _group(label: str, lines: Sequence[SchoolLine]) -> Group:

@@ -17,7 +17,16 @@ _PARTS: Final = (
         "regions",
         "method",
     ),
-    *("programme", "findings", "events", "schools", "evidence", "evidence_left_out", "troubles"),
+    *(
+        "programme",
+        "findings",
+        "events",
+        "ruled_out",
+        "schools",
+        "evidence",
+        "evidence_left_out",
+        "troubles",
+    ),
 )
 """Parts of a document; named only where no difference of a school or a measure explains them."""
 

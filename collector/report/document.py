@@ -209,13 +209,23 @@ class FindingLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingEvent:
-    """A decision of this week."""
+    """A finding that was confirmed or resolved this week, or rejected after it was confirmed."""
 
     school_code: str
     finding_id: str
+    names: dict[str, str]
+    """By language."""
     decision: Decision
     grade: Grade
     decided_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuledOut:
+    """Findings that were looked at this week and are not there: counted, not listed."""
+
+    findings: int
+    schools: int
 
 
 class Effect(StrEnum):
@@ -386,6 +396,7 @@ class Report:
     programme: Programme
     findings: tuple[FindingLine, ...]
     events: tuple[FindingEvent, ...]
+    ruled_out: RuledOut
     measures: tuple[MeasureLine, ...]
     agents: Agents
     schools: tuple[SchoolLine, ...]

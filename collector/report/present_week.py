@@ -21,7 +21,7 @@ def week(say: Say) -> list[Element]:
         heading(words("report.changes_verdicts"), 2),
         _verdicts(say),
         heading(words("report.findings"), 2),
-        _events(say),
+        *_events(say),
         *_standing(say),
         heading(words("report.measures"), 2),
         *_measures(say),
@@ -66,11 +66,17 @@ def _verdicts(say: Say) -> Element:
     )
 
 
-def _events(say: Say) -> Element:
-    words = say.words
-    if not say.report.events:
-        return paragraph(words("report.findings_none"))
-    return table(
+def _events(say: Say) -> list[Element]:
+    words, report = say.words, say.report
+    out = report.ruled_out
+    ruled_out = (
+        [paragraph(words("report.ruled_out", findings=out.findings, schools=out.schools))]
+        if out.findings
+        else []
+    )
+    if not report.events:
+        return [paragraph(words("report.findings_none")), *ruled_out]
+    listed = table(
         [
             column(words("report_column.day")),
             column(words("report_column.school"), 3),
@@ -82,15 +88,16 @@ def _events(say: Say) -> Element:
             [
                 say.day(one.decided_on),
                 say.school(one.school_code),
-                say.finding(one.finding_id),
+                say.named(one.names, one.finding_id),
                 words(f"decision.{one.decision.value}"),
                 words(f"grade.{one.grade.value}"),
             ]
-            for one in say.report.events
+            for one in report.events
         ],
         label=words("report.findings"),
         small=True,
     )
+    return [listed, *ruled_out]
 
 
 def _standing(say: Say) -> list[Element]:

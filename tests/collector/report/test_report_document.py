@@ -126,7 +126,7 @@ def test_findings_and_progress_stand_as_they_did_at_the_end_of_the_week(
         ],
     )
     made = build(real, stated_at=STATED)
-    (finding,) = made.findings
+    (finding,) = (one for one in made.findings if one.confirmed)
     assert finding.confirmed == ("E002",)
     assert [(one.school_code, one.decision) for one in made.events] == [
         ("E002", Decision.CONFIRMED),
@@ -137,6 +137,32 @@ def test_findings_and_progress_stand_as_they_did_at_the_end_of_the_week(
     assert line.state is State.IDENTIFIED
     identified = made.programme.sample_identified + made.programme.desk_identified
     assert identified == 1
+
+
+def test_what_was_ruled_out_is_counted_and_a_finding_taken_back_is_named(
+    material: Material,
+) -> None:
+    """Twenty findings that a school has not are no news; one that it had after all is."""
+    week = material.week
+    made = build(
+        replace(
+            material,
+            decisions=[
+                decided("E001", "half_duplex", Decision.REJECTED, week.monday, 1),
+                decided("E002", "half_duplex", Decision.REJECTED, week.monday, 1),
+                decided("E002", "dns_slow", Decision.REJECTED, week.monday, 1),
+                decided("E001", "port_100m", Decision.CONFIRMED, week.monday, 1),
+                decided("E001", "port_100m", Decision.REJECTED, week.days[-1], 2),
+            ],
+        ),
+        stated_at=STATED,
+    )
+    assert [(one.school_code, one.finding_id, one.decision) for one in made.events] == [
+        ("E001", "port_100m", Decision.CONFIRMED),
+        ("E001", "port_100m", Decision.REJECTED),
+    ]
+    assert all(one.names["ja"] for one in made.events)
+    assert (made.ruled_out.findings, made.ruled_out.schools) == (3, 2)
 
 
 def assigned(code: str, done_on: date | None) -> Assignment:
