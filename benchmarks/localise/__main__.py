@@ -5,6 +5,7 @@ one hop silent or slow; on healthy paths. ICMP limits are the kernel's defaults.
 
 Examples: python -m benchmarks.localise --quick
           python -m benchmarks.localise --runs 10 --seed 6 --record runs.jsonl.gz
+          python -m benchmarks.localise --runs 10 --seed 6 --record runs.jsonl.gz --resume
           python -m benchmarks.localise --replay runs.jsonl.gz
 """
 
@@ -42,7 +43,10 @@ def main() -> int:
         wanted = quick(options.seed) if options.quick else cases(options.seed, options.runs)
         if options.group:
             wanted = [case for case in wanted if case.group in options.group]
-        runs = run(wanted, options.side_by_side, options.record)
+        runs = list(read(options.record)) if options.resume else []
+        done = {case.number for case, _ in runs}
+        wanted = [case for case in wanted if case.number not in done]
+        runs += run(wanted, options.side_by_side, options.record, keep=options.resume)
     scored = [
         (case, test, score(case, test, said["values"])) for case, said in runs for test in WAYS
     ]
@@ -56,8 +60,13 @@ def main() -> int:
     return 1 if lacking else 0
 
 
-def run(wanted: Sequence[Case], side_by_side: int, record: Path | None) -> list[Any]:
-    """Run the cases in chains side by side, show how far it is; gives (case, said) in order."""
+def run(
+    wanted: Sequence[Case], side_by_side: int, record: Path | None, *, keep: bool = False
+) -> list[Any]:
+    """Run the cases in chains side by side, show how far it is; gives (case, said) in order.
+
+    ``keep``: what ``record`` holds already stays.
+    """
     waiting: dict[bool, queue.SimpleQueue[Case]] = {
         True: queue.SimpleQueue(), False: queue.SimpleQueue(),
     }  # fmt: skip
@@ -66,7 +75,7 @@ def run(wanted: Sequence[Case], side_by_side: int, record: Path | None) -> list[
     done: list[tuple[Case, dict[str, Any]]] = []
     troubles: list[BaseException] = []
     lock, begin = threading.Lock(), time.monotonic()
-    if record is not None:
+    if record is not None and not keep:
         record.write_bytes(b"")
 
     def note(case: Case, said: dict[str, Any]) -> None:
@@ -158,7 +167,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--group", action="append", help="only this group; may be repeated")
     parser.add_argument("--record", type=Path, help="keep all round trips in this file (.gz)")
     parser.add_argument("--replay", type=Path, help="judge the runs in this file again")
-    return parser.parse_args()
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where the run that --record names was ended"
+    )
+    chosen = parser.parse_args()
+    if chosen.resume and chosen.record is None:
+        parser.error("--resume: found no --record, wanted is the file of the run to go on with")
+    return chosen
 
 
 if __name__ == "__main__":
