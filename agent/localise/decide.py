@@ -168,13 +168,15 @@ def _why_not(
 
 
 def _without_queue(load: LoadSeen, whole: Estimate) -> tuple[Kind, Reason]:
-    at_the_ends = load.limited_by in (LimitedBy.RECEIVER_WINDOW, LimitedBy.SEND_BUFFER)
-    had_room = load.pace_reached or (load.pace_reached is None and at_the_ends)
-    if had_room and whole.seconds < FLOOR_SECONDS:  # a long queue that is not sure is no room
+    short = whole.seconds < FLOOR_SECONDS  # a long queue that is not sure is no room
+    if short and load.pace_reached:
         return Kind.NONE, Reason.PATH_HAD_ROOM
     tcp = load.tcp_inflation_seconds
     if tcp is not None and tcp >= FLOOR_SECONDS and TCP_SEES_RATIO * tcp > whole.seconds:
         return Kind.CANNOT_TELL, Reason.QUEUE_NOT_SEEN
+    at_the_ends = load.limited_by in (LimitedBy.RECEIVER_WINDOW, LimitedBy.SEND_BUFFER)
+    if short and load.pace_reached is None and at_the_ends:
+        return Kind.NONE, Reason.PATH_HAD_ROOM
     return Kind.CANNOT_TELL, Reason.NO_STANDING_QUEUE
 
 

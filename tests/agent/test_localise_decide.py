@@ -95,6 +95,11 @@ def test_a_constant_beside_the_queue_is_told_by_its_swings() -> None:
         (loading("download", 0.0, pace_reached=True), Kind.NONE, Reason.PATH_HAD_ROOM),
         (loading("download", 0.0, pace_reached=False), Kind.CANNOT_TELL, Reason.NO_STANDING_QUEUE),
         (
+            loading("upload", 0.01, limited_by=LimitedBy.RECEIVER_WINDOW),
+            Kind.CANNOT_TELL,
+            Reason.QUEUE_NOT_SEEN,
+        ),
+        (
             loading("upload", 0.0, limited_by=LimitedBy.RECEIVER_WINDOW),
             Kind.NONE,
             Reason.PATH_HAD_ROOM,
