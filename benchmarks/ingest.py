@@ -3,11 +3,12 @@
 Batches of 50, gzip, over HTTP on loopback, each with a bearer token, every record checked, the
 reply after COMMIT on a disk (WAL, synchronous=FULL). Judging runs beside it, as it does in use.
 
-    python -m benchmarks.ingest [--database sqlite] [--batches 600] [--clients 16]
+    python -m benchmarks.ingest [--database sqlite] [--batches 600] [--clients 16] [--drain]
 
 Prints one JSON object. CPU time is the collector's own, user and system, all of its threads; with
 ``--database postgresql`` (a server is started for it) that of the database comes on top, as
-``results_per_cpu_second_with_database``.
+``results_per_cpu_second_with_database``. With ``--drain`` it goes on until all that arrived is
+judged and rolled up, which takes some minutes: the whole cost of a result, whenever it falls due.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.rollup.rows import waiting
 from collector.schools.model import Kind, Line, School
 from collector.store import create_store
 from tests.postgres import Cluster
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
+    parser.add_argument("--drain", action="store_true", help="count what is done afterwards too")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -81,10 +84,16 @@ def main() -> None:
             warm = body(0, 1_000_000, options.batch_size)
             deliver(port, 0, [warm], [])
             before = cluster.cpu_seconds() if cluster else 0.0
+            ours = cpu_seconds(server.pid)
             found = measure(server.pid, port, bodies, options.batch_size)
+            if options.drain:
+                drain(url)
+                cpu = cpu_seconds(server.pid) - ours
+                found["cpu_microseconds_per_result_drained"] = round(
+                    cpu / found["results"] * 1e6, 1
+                )
             if cluster:
-                cpu = found["results"] * found["cpu_microseconds_per_result"] / 1e6
-                cpu += cluster.cpu_seconds() - before
+                cpu = cpu_seconds(server.pid) - ours + cluster.cpu_seconds() - before
                 found["results_per_cpu_second_with_database"] = round(found["results"] / cpu)
             print(json.dumps({"database": options.database, **found}, indent=1))
         finally:
@@ -100,12 +109,13 @@ def measure(pid: int, port: int, bodies: Sequence[Sequence[bytes]], size: int) -
         threading.Thread(target=deliver, args=(port, client, batches, latencies))
         for client, batches in enumerate(bodies)
     ]
-    cpu, wall = cpu_seconds(pid), time.perf_counter()
+    loop, cpu, wall = loop_seconds(pid), cpu_seconds(pid), time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    cpu, wall = cpu_seconds(pid) - cpu, time.perf_counter() - wall
+    wall = time.perf_counter() - wall
+    loop, cpu = loop_seconds(pid) - loop, cpu_seconds(pid) - cpu
     results = size * sum(map(len, bodies))
     assert len(latencies) * size == results, "some batches were not acknowledged"
     latencies.sort()
@@ -114,6 +124,7 @@ def measure(pid: int, port: int, bodies: Sequence[Sequence[bytes]], size: int) -
         "clients": len(bodies),
         "results_per_cpu_second": round(results / cpu),
         "cpu_microseconds_per_result": round(cpu / results * 1e6, 1),
+        "of_it_event_loop_microseconds": round(loop / results * 1e6, 1),
         "results_per_second": round(results / wall),
         "batch_p50_ms": round(latencies[len(latencies) // 2] * 1e3, 1),
         "batch_p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1e3, 1),
@@ -139,9 +150,28 @@ def deliver(port: int, client: int, batches: Sequence[bytes], latencies: list[fl
     connection.close()
 
 
+def drain(url: str) -> None:
+    """Wait until nothing waits to be judged or rolled up."""
+    store = create_store(url)
+    ends = time.monotonic() + 600
+    while store.dirty_weeks() or store.read(waiting):
+        assert time.monotonic() < ends, "judging or rolling up does not come to an end"
+        time.sleep(1)
+    store.close()
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _seconds(Path(f"/proc/{pid}/stat"))
+
+
+def loop_seconds(pid: int) -> float:
+    """Of its first thread alone, which runs the event loop."""
+    return _seconds(Path(f"/proc/{pid}/task/{pid}/stat"))
+
+
+def _seconds(path: Path) -> float:
+    fields = path.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

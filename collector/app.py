@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from collector import __version__
 from collector.api import (
+    busy,
     description,
     enrol,
     fleet,
@@ -172,7 +173,8 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
-    app.add_route("/v1/measurements", ingest.take, methods=["POST"], include_in_schema=False)
+    app.add_route(busy.PATH, ingest.take, methods=[busy.METHOD], include_in_schema=False)
+    app.add_middleware(busy.BusyRoute, plan=plan, keeper=keeper, take=ingest.take)  # the outermost
     for module in (enrol, fleet, heartbeat, identity, late, questions, operations, time):
         app.include_router(module.router(context))
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
@@ -188,8 +190,8 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         ).router()
     )
     app.include_router(ProviderPages(answers, sign_in, clock, provider).router())
-    app.include_router(OperatorPages(store, answers, clock).router())
     for routes in (
+        OperatorPages(store, answers, clock).router(),
         FleetPages(pages, answers).router(),
         PolicyPages(pages, answers, policies).router(),
         policy_api.router(context, policies),

@@ -39,6 +39,7 @@ __all__ = [
     "city_view",
     "ensure_week",
     "judge_dirty",
+    "judge_marked",
     "judge_weeks",
     "school_view",
     "shown_week",
@@ -82,11 +83,22 @@ def judge_weeks(
 
 
 def judge_dirty(store: Store, criteria: Criteria, calendars: Calendars, *, now: datetime) -> int:
-    """Judge and save every school week that got results since it was judged; give their number.
+    """Judge and save every school week that got results since it was judged; give their number."""
+    return judge_marked(store, criteria, calendars, store.dirty_weeks(), now=now)
+
+
+def judge_marked(
+    store: Store,
+    criteria: Criteria,
+    calendars: Calendars,
+    dirty: Mapping[SchoolWeek, int],
+    *,
+    now: datetime,
+) -> int:
+    """Judge and save these weeks, with the generations of their marks; give their number.
 
     Results that arrive while this runs leave their week marked for the next time.
     """
-    dirty = store.dirty_weeks()
     waiting: list[Verdict] = []
     marks: dict[SchoolWeek, int] = {}
     for group in _by_week(dirty):

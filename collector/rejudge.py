@@ -2,26 +2,30 @@
 
 It asks the store twice a second what is to be judged, so it also sees what other processes
 (an import) changed. It rests at least four times as long as its last pass took: judging takes
-at most a fifth of a processor, whatever arrives.
+at most a fifth of a processor, whatever arrives. Judging reads a week of a school as a whole, so
+one that was judged just now gathers what arrives for some seconds before it is judged again.
 """
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from collector.clock import Clock
-from collector.compliance import ensure_week, judge_dirty
+from collector.compliance import ensure_week, judge_marked
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
 from collector.judge.model import Figure, Status
 from collector.metrics import Metrics
 from collector.shown import Shown
-from collector.store.interface import Store, StoreError
+from collector.store.interface import SchoolWeek, Store, StoreError
 
 PAUSE_SECONDS: Final = 0.5
 REST_FACTOR: Final = 4.0
+AGAIN_SECONDS: Final = 10.0
+"""From judging a school week to judging it again."""
 TOTALS_SECONDS: Final = 15.0
 _LOG: Final = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class Rejudge:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="rejudge", daemon=True)
         self._totals_due_seconds = 0.0
+        self._judged_seconds: dict[SchoolWeek, float] = {}
+        """When each week was judged, of those judged just now."""
 
     def start(self) -> None:
         """Start judging in the background."""
@@ -64,7 +70,7 @@ class Rejudge:
         started = self._clock.monotonic_seconds()
         now = self._clock.now()
         criteria, calendars = self._inputs.criteria, self._inputs.calendars
-        judged = judge_dirty(self._store, criteria, calendars, now=now)
+        judged = judge_marked(self._store, criteria, calendars, self._due(started), now=now)
         added = ensure_week(
             self._store,
             criteria,
@@ -81,6 +87,14 @@ class Rejudge:
             self._totals_due_seconds = ended + TOTALS_SECONDS
             self._set_totals()
         return changes
+
+    def _due(self, now_seconds: float) -> Mapping[SchoolWeek, int]:
+        """Weeks to judge now; they count as judged."""
+        since = now_seconds - AGAIN_SECONDS
+        kept = {week: at for week, at in self._judged_seconds.items() if at > since}
+        due = {week: mark for week, mark in self._store.dirty_weeks().items() if week not in kept}
+        self._judged_seconds = kept | dict.fromkeys(due, now_seconds)
+        return due
 
     def _work(self) -> None:
         pause = 0.0

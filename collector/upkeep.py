@@ -8,6 +8,7 @@ done.
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from collector.clock import Clock
@@ -17,6 +18,8 @@ from collector.rollup.keeper import roll
 from collector.store.interface import Store, StoreError
 
 PAUSE_SECONDS: Final = 5.0
+SETTLE: Final = timedelta(seconds=60)
+"""How long what arrives in an hour is gathered before the hour is rolled up with all of it."""
 REST_FACTOR: Final = 4.0
 RETENTION_SECONDS: Final = 600.0
 """How often it is asked whether a day has gone by since retention last ran."""
@@ -54,7 +57,7 @@ class Upkeep:
 
     def once(self) -> int:
         """Take one turn; give how many hours and days of schools were rolled up."""
-        rolled = roll(self._store, self._clock.now())
+        rolled = roll(self._store, self._clock.now(), SETTLE)
         if not rolled and self._clock.monotonic_seconds() >= self._retention_due_seconds:
             self._retention_due_seconds = self._clock.monotonic_seconds() + RETENTION_SECONDS
             self._retain()

@@ -23,7 +23,7 @@ def require_private(request: Request, *, insecure_lab: bool) -> None:
 
     Not 403: that says that the agent was revoked, and an agent that hears it stops.
     """
-    if insecure_lab or request.url.scheme == "https" or is_local(request):
+    if insecure_lab or request.scope["scheme"] == "https" or is_local(request):
         return
     raise Refusal(
         426,

@@ -2,11 +2,19 @@
 
 import asyncio
 import zlib
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from collector.api.refusal import Refusal
+
+_inflate: Any = zlib
+try:  # the same interface at a third of the processor time; not built for every processor
+    from isal import isal_zlib
+except ImportError:
+    pass
+else:
+    _inflate = isal_zlib
 
 BODY_SECONDS: Final = 60.0
 """A body that takes longer is cut off: 2 MiB in a minute is 280 kbit/s."""
@@ -57,10 +65,10 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 def _gunzip(body: bytes, max_bytes: int) -> bytes:
-    stream = zlib.decompressobj(_GZIP)
+    stream: Any = _inflate.decompressobj(_GZIP)
     try:
-        text = stream.decompress(body, max_bytes + 1)
-    except zlib.error as error:
+        text: bytes = stream.decompress(body, max_bytes + 1)
+    except _inflate.error as error:
         raise Refusal(400, "not_gzip", f"the body is not gzip ({error})") from None
     if len(text) > max_bytes:
         raise too_large("more after decompression", max_bytes)

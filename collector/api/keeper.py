@@ -79,9 +79,9 @@ class Keeper:
             return await self._person(caller, request)
         except Refusal as refusal:
             self._metrics.refused.labels(refusal.reason).inc()
-            return self._show(request, refusal) or _said(refusal)
+            return self._show(request, refusal) or said(refusal)
         except StoreError as error:
-            return _said(store_refusal(error))
+            return said(store_refusal(error))
 
     async def _person(self, caller: Caller, request: Request) -> Receive:
         if caller is Caller.LOCAL:
@@ -184,7 +184,8 @@ def _again(body: bytes, after: Receive) -> Receive:
     return receive
 
 
-def _said(refusal: Refusal) -> Response:
+def said(refusal: Refusal) -> Response:
+    """Give the answer of the API that says a refusal."""
     return JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
 
 

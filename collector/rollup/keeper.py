@@ -11,7 +11,7 @@ What retention has deleted is never recomputed: hours before :func:`rows.closed`
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from collector.rollup import rows
@@ -36,15 +36,19 @@ class _Folded:
     buckets: Mapping[Series, Bucket]
 
 
-def roll(store: Store, now: datetime) -> int:
+def roll(store: Store, now: datetime, settle: timedelta = timedelta(0)) -> int:
     """Do one pass over hours, or over days where no hour waits; give how many were done.
 
+    What got its first new result less than ``settle`` ago waits for more: an hour is read as a
+    whole each time, so that one that results come into all the time is not read for each of them.
     Raises :class:`collector.store.interface.StoreError`.
     """
-    hours, closed = store.read(_fold_hours)
+    at = to_micros(now)
+    before = to_micros(now - settle) if settle else at + 1
+    hours, closed = store.read(lambda sql: _fold_hours(sql, before, at))
     if hours:
-        return store.write(lambda sql: _store_hours(sql, hours, closed, to_micros(now)))
-    days, closed = store.read(_fold_days)
+        return store.write(lambda sql: _store_hours(sql, hours, closed, at))
+    days, closed = store.read(lambda sql: _fold_days(sql, before, at))
     return store.write(lambda sql: _store_days(sql, days, closed)) if days else 0
 
 
@@ -61,9 +65,9 @@ def is_closed(probe: str, started_at: int, closed: Mapping[str, int]) -> bool:
     return started_at < closed.get(HEAVY_CLASS if probe in HEAVY else LIGHT_CLASS, started_at)
 
 
-def _fold_hours(sql: Sql) -> tuple[list[_Folded], dict[str, int]]:
+def _fold_hours(sql: Sql, before: int, now: int) -> tuple[list[_Folded], dict[str, int]]:
     """Marks first, results after them: what a mark stands for is among the results read."""
-    due = rows.due(sql, "hour", HOURS_A_PASS)
+    due = rows.due(sql, "hour", HOURS_A_PASS, before, now)
     closed = rows.closed(sql)
     folded = []
     for one in due:
@@ -90,8 +94,8 @@ def _store_hours(sql: Sql, hours: list[_Folded], closed: Mapping[str, int], arri
     return len(hours)
 
 
-def _fold_days(sql: Sql) -> tuple[list[_Folded], dict[str, int]]:
-    due = rows.due(sql, "day", DAYS_A_PASS)
+def _fold_days(sql: Sql, before: int, now: int) -> tuple[list[_Folded], dict[str, int]]:
+    due = rows.due(sql, "day", DAYS_A_PASS, before, now)
     closed = rows.closed(sql)
     folded = [
         _Folded(one, fold_day(rows.hours_of(sql, one.school_code, one.started_at))) for one in due

@@ -49,12 +49,17 @@ class Stored:
     """(count, sum, minimum, maximum, median) and, of an hour, all values, by name."""
 
 
-def due(sql: Sql, span: Span, limit: int) -> list[Due]:
-    """What is to be done, newest first: people look at today."""
+def due(sql: Sql, span: Span, limit: int, before: int, now: int) -> list[Due]:
+    """What is to be done, newest first: people look at today.
+
+    A mark begins as the time of the first result since the last roll-up: only those that began
+    before ``before`` are given, and those from later than ``now``, of a clock that went back.
+    """
     rows = sql.execute(
         "SELECT started_at, school_code, generation FROM rollup_due WHERE span = ? "
+        "AND NOT generation BETWEEN ? AND ? "
         "ORDER BY started_at DESC, school_code LIMIT ?",
-        (span, limit),
+        (span, before, now, limit),
     )
     return [Due(*row) for row in rows]
 

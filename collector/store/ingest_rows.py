@@ -8,7 +8,14 @@ from typing import Final
 from collector.store.interface import Batch, NewRow, QuarantineRow
 from collector.store.rows_verdicts import MARK
 from collector.store.sql import Sql
-from collector.store.times import clock_suspect, to_micros, tokyo_day, week_of
+from collector.store.times import (
+    AFTER_ARRIVAL,
+    BEFORE_ARRIVAL,
+    MICROSECOND,
+    to_micros,
+    tokyo_day,
+    week_of,
+)
 from wire.codec import MAX_RECORD_BYTES
 
 RESULT_COLUMNS: Final = 19
@@ -27,6 +34,10 @@ _NEWEST: Final = """INSERT INTO newest_result VALUES (?, ?, ?, ?, ?)
 _SEEN: Final = """UPDATE agent SET agent_version = coalesce(?, agent_version), last_seen_at =
     CASE WHEN last_seen_at > ? THEN last_seen_at ELSE ? END WHERE agent_id = ?"""
 
+_AFTER_ARRIVAL: Final = AFTER_ARRIVAL // MICROSECOND
+_BEFORE_ARRIVAL: Final = BEFORE_ARRIVAL // MICROSECOND
+"""As :func:`collector.store.times.clock_suspect`, in microseconds."""
+
 Row = tuple[object, ...]
 
 
@@ -43,11 +54,15 @@ class Group:
     """Start of the hour and school of results whose roll-up is to be made again."""
     days: set[int] = field(default_factory=set)
     """Days in Tokyo since 1970 of results whose clock is believed."""
+    suspect: bool = False
+    """Whether there are results whose clock is not."""
 
 
 def gather(batches: Sequence[Batch]) -> Group:
     """Make the rows of a group. Raises ValueError for a naive time."""
     group = Group()
+    newest = group.newest
+    places: set[tuple[int, str, bool]] = set()
     for batch in batches:
         received = to_micros(batch.received_at)
         version, seen = group.seen.get(batch.agent_id, (None, received))
@@ -55,14 +70,20 @@ def gather(batches: Sequence[Batch]) -> Group:
             started = to_micros(row.started_at)
             group.results.append(_result(row, started, received))
             version = row.agent_version or version
-            if not clock_suspect(row.started_at, batch.received_at):
-                group.days.add(tokyo_day(started))
-                group.hours.add((started - started % HOUR, row.school_code))
-                group.marks.add((row.school_code, week_of(started), int(row.simulated)))
-                key = (row.school_code, row.probe, int(row.simulated), int(row.outcome == "ok"))
-                group.newest[key] = max(group.newest.get(key, started), started)
+            if not -_AFTER_ARRIVAL <= received - started <= _BEFORE_ARRIVAL:
+                group.suspect = True
+                continue
+            place = (started - started % HOUR, row.school_code, row.simulated)
+            places.add(place)
+            key = (row.school_code, row.probe, int(row.simulated), int(row.outcome == "ok"))
+            if started >= newest.get(key, started):
+                newest[key] = started
         group.quarantine += [_quarantined(bad, received) for bad in batch.quarantine]
         group.seen[batch.agent_id] = (version, max(seen, received))
+    for hour, school_code, simulated in places:  # days and weeks begin with an hour
+        group.days.add(tokyo_day(hour))
+        group.hours.add((hour, school_code))
+        group.marks.add((school_code, week_of(hour), int(simulated)))
     return group
 
 

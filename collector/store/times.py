@@ -22,7 +22,8 @@ def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC. Raises ValueError for a naive time."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} is naive: attach a timezone (UTC)")
-    return (moment - EPOCH) // MICROSECOND
+    since = moment - EPOCH  # in parts: a division of times costs twice as much
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:

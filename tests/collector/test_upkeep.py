@@ -35,6 +35,7 @@ def test_what_arrives_is_rolled_up_while_serving(
 ) -> None:
     """Nobody runs a command: hours and days of new results have their roll-ups."""
     monkeypatch.setattr("collector.upkeep.PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("collector.upkeep.SETTLE", timedelta(0))
     serving = serve()
     serving.store.submit(make.batch([make.row()])).result(60)
     until = monotonic() + 60
@@ -55,8 +56,8 @@ def test_retention_runs_by_itself_once_a_day(store: Store, make: Maker) -> None:
     def results() -> int:
         return store.counts()["result"]
 
-    while upkeep.once():
-        pass
+    while upkeep.once() or store.read(rows.waiting):
+        clock.seconds += 61.0
     clock.seconds = 700.0
     upkeep.once()
     assert results() == 1
@@ -71,3 +72,24 @@ def test_retention_runs_by_itself_once_a_day(store: Store, make: Maker) -> None:
         upkeep.once()
     assert results() == 0
     assert timedelta(days=21) < retention_run.FURTHEST_JUMP
+
+
+def test_an_hour_gathers_what_arrives_before_it_is_rolled_up(store: Store, make: Maker) -> None:
+    """A minute from the first result on: not for each result, and not put off by each either."""
+    clock = Clock(MONDAY)
+    upkeep = Upkeep(store, load_policy(None), clock)
+    start = clock.now() - timedelta(hours=2)
+    for number in range(4):
+        row = make.row(started_at=start + timedelta(seconds=number))
+        store.submit(Batch(row.agent_id, clock.now(), [row])).result(60)
+        assert upkeep.once() == 0
+        clock.seconds += 20.0
+    assert upkeep.once() == 1
+    assert store.read(lambda sql: sql.execute("SELECT ok_count FROM rollup").fetchall()) == [(4,)]
+
+
+def test_a_clock_that_went_back_holds_no_roll_up_up(store: Store, make: Maker) -> None:
+    """A mark from later than now is not waited for."""
+    row = make.row(started_at=MONDAY)
+    store.submit(Batch(row.agent_id, MONDAY + timedelta(days=30), [row])).result(60)
+    assert Upkeep(store, load_policy(None), Clock(MONDAY)).once() == 1
