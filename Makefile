@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -37,11 +37,11 @@ test-wheel: setup ## the wheel without extras, in an empty environment, makes a 
 	scripts/check-wheel
 
 test-lab: setup ## network namespaces, as root
-	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd
 	$(PYTEST) -m lab tests
 
 lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=small; scripts/lab --list)
-	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd
 	.venv/bin/python scripts/lab $(or $(PRESET),small)
 
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
@@ -76,6 +76,10 @@ bench-findings: setup ## the desk survey on 24 planted cities, beside two baseli
 
 bench-plan: setup ## plans of measures on planted cities, the solver against greed (BENCH="--cities 20")
 	.venv/bin/python -m benchmarks.plan $(BENCH)
+
+bench-snmp: setup ## polling 20 devices: ours beside pysnmp, gufo-snmp, net-snmp (BENCH="--rounds 5")
+	scripts/system-packages snmp
+	.venv/bin/python -m benchmarks.snmp $(BENCH)
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade

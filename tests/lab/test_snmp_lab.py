@@ -1,0 +1,145 @@
+"""A real snmpd on a router of the laboratory: its counters are the kernel's, to the byte."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.netns import Host, Link, Rate, chain
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+FIELDS = ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets")
+
+
+def environment(access: Path) -> dict[str, str]:
+    """The agent's, with an access file."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return {**os.environ, "PYTHONPATH": paths, "HAKARU_SNMP": str(access)}
+
+
+@pytest.fixture
+def snmpd(tmp_path: Path) -> Iterator[tuple[Host, Host, Path]]:
+    """A client, a router with snmpd and a server behind it; gives client, router, access file."""
+    if shutil.which("snmpd") is None:
+        pytest.fail("snmpd is missing: apt-get install snmpd", pytrace=False)
+    config = tmp_path / "snmpd.conf"
+    config.write_text(
+        "rocommunity public default\nagentAddress udp:161\n"
+        'createUser reader SHA-256 "correct horse" AES "battery staple"\nrouser reader priv\n'
+    )
+    with chain([Link(), Link(down=Rate(20_000_000), up=Rate(20_000_000))]) as hosts:
+        client, router = hosts[0], hosts[1]
+        process = subprocess.Popen(
+            router.command(
+                "snmpd", "-f", "-C", "-c", str(config), "-Lf", str(tmp_path / "snmpd.log"),
+                "-p", str(tmp_path / "pid"),
+            ),
+            env={**os.environ, "SNMP_PERSISTENT_DIR": str(tmp_path)},
+        )  # fmt: skip
+        time.sleep(1.5)
+        access = tmp_path / "snmp.toml"
+        access.write_text(
+            f'[[access]]\nnetworks = ["{router.address}"]\nversion = "3"\nuser = "reader"\n'
+            'auth = "sha256"\nauth_password = "correct horse"\nprivacy = "aes128"\n'
+            'privacy_password = "battery staple"\n'
+        )
+        access.chmod(0o600)
+        try:
+            yield client, router, access
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wan(router: Host) -> str:
+    """The router's interface towards the server."""
+    told = router.run("ip", "-o", "route", "show", "10.99.1.0/24").stdout.split()
+    return told[told.index("dev") + 1]
+
+
+def kernel(router: Host, device: str) -> dict[str, int]:
+    """The kernel's counters of an interface."""
+    names = [f"/sys/class/net/{device}/statistics/{name}" for name in FIELDS]
+    return dict(zip(FIELDS, map(int, router.run("cat", *names).stdout.split()), strict=True))
+
+
+READ = """
+import json, sys, time
+from agent.clock import SystemClock
+from agent.snmp.wan import SnmpCounters
+counters = SnmpCounters(sys.argv[1], sys.argv[2], SystemClock())
+first = counters.read()
+print(json.dumps([first.received_bytes, first.sent_bytes]), flush=True)
+sys.stdin.readline()
+time.sleep(float(sys.argv[3]))
+last = counters.read()
+print(json.dumps([last.received_bytes, last.received_packets, last.sent_bytes, last.sent_packets]))
+print(counters.header_bytes)
+counters.close()
+"""
+
+
+def test_counters_agree_with_the_kernels_to_the_byte(
+    snmpd: tuple[Host, Host, Path],
+) -> None:
+    """What crossed the router's port in a test, counted over SNMP v3 and by the kernel itself."""
+    client, router, access = snmpd
+    device, far = wan(router), "10.99.1.2"
+    settle_seconds = 6.0  # snmpd keeps its interface table for some seconds
+    before = kernel(router, device)
+    reader = subprocess.Popen(
+        client.command(sys.executable, "-c", READ, router.address, device, str(settle_seconds)),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(access),
+    )  # fmt: skip
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    try:
+        first = json.loads(reader.stdout.readline() or "null")
+        assert first == [0, 0]
+        assert kernel(router, device) == before  # nothing crosses this port by itself
+        crossed = client.run(
+            "ping", "-q", "-i", "0.002", "-s", "1400", "-c", "2000", far, check=False
+        )
+        assert " 0% packet loss" in crossed.stdout, crossed.stdout
+        after = kernel(router, device)
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        counted = json.loads(reader.stdout.readline())
+        header_bytes = int(reader.stdout.readline())
+    finally:
+        reader.kill()
+        reader.wait()
+        reader.stdin.close()
+        reader.stdout.close()
+    assert kernel(router, device) == after
+    rose = [
+        after[name] - before[name] for name in ("rx_bytes", "rx_packets", "tx_bytes", "tx_packets")
+    ]
+    print(f"\nthe kernel counted {rose}, SNMP {counted}")
+    assert rose[0] > 2_000_000
+    assert counted == rose
+    assert header_bytes == 66
+
+
+@pytest.mark.parametrize("engine", ["pysnmp", "direct"])
+def test_the_probe_reads_a_real_snmpd(snmpd: tuple[Host, Host, Path], engine: str) -> None:
+    """Version 3 against net-snmp: another implementation of keys and ciphers than ours."""
+    client, router, access = snmpd
+    ran = subprocess.run(
+        client.command(
+            sys.executable, "-m", "agent.cli", "measure", "snmp", "--target", router.address,
+            "--seconds", "2", "--engine", engine, "--json",
+        ),
+        capture_output=True, text=True, check=False, timeout=120, env=environment(access),
+    )  # fmt: skip
+    result = json.loads(ran.stdout)
+    assert result["outcome"] == "ok", ran.stderr
+    assert result["values"]["profile"] == "net-snmp"
+    assert result["values"]["ports_up_count"] >= 2
+    assert result["values"]["uptime_seconds"] > 0
