@@ -329,6 +329,7 @@ def _compare(folder: Path, rounds: int) -> None:
                         capture_output=True, text=True, check=True, cwd=ROOT,
                     )  # fmt: skip
                     runs.setdefault((client, version), []).append(json.loads(ran.stdout))
+                    print(f"    {client} v{version}: {ran.stdout.strip()}", file=sys.stderr)
     for client in CLIENTS:
         figures = [
             statistics.median(run[what] for run in runs[client, version])

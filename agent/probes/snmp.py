@@ -45,7 +45,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         type=str,
         default=Engine.PYSNMP.value,
         choices=tuple(engine.value for engine in Engine),
-        help="who speaks SNMP: pysnmp, or direct, which takes a tenth of the processor time",
+        help="who speaks SNMP: pysnmp, or direct, which takes a fiftieth of the processor time",
     ),
     "family": Option(
         type=str, default="auto", choices=("auto", "4", "6"), help="IP version to use"
