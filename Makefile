@@ -47,7 +47,8 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	scripts/system-packages prometheus victoria-metrics
 	scripts/system-packages postgresql
-	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m faults tests --timeout 900
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' tests --timeout 900 -n 2 --dist loadfile
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' tests --timeout 900
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk

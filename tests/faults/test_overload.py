@@ -26,7 +26,7 @@ from tests.faults.load import BATCH, Batch, Done, bodies, storm
 from tests.faults.machine import Meter, most_memory_bytes
 from wire.ids import uuid4
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 CLIENTS = 50
 """More than enough to keep the collector busy: its peak."""
 TIMES = 10
