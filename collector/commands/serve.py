@@ -106,6 +106,11 @@ def _serve(options: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for name in (
+        "httpx",
+        "httpcore",
+    ):  # their lines hold whole addresses: a webhook's may be secret
+        logging.getLogger(name).setLevel(logging.WARNING)
     allow_descriptors()
     criteria, calendars = criteria_of(options), calendars_of(options)
     provider = provider_of(options, SystemClock())
