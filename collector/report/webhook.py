@@ -77,5 +77,5 @@ def send(report: Report, sha256: str, webhook: Webhook, now: datetime) -> None:
             if not reply.is_success:
                 text = said.decode("utf-8", "replace")
                 raise NotDelivered(f"{host}: answered {reply.status_code} {text}".strip())
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise NotDelivered(f"{host}: {type(error).__name__}: {error}") from None
