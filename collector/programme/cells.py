@@ -9,9 +9,11 @@ from typing import Final
 
 import xlsxwriter
 
+from collector.programme.exchange.cells import FORMULA, GUARD, guarded
+
 Cell = str | int | float | date | None
 """What a cell may hold; None is an empty one, never 0."""
-_FORMULA: Final = tuple("=+-@＝＋－＠\t\r'")
+_FORMULA: Final = (GUARD, *FORMULA)
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a constant of the file, no time of anything
 MAX_WIDTH_CHARACTERS: Final = 30
 MIN_WIDTH_CHARACTERS: Final = 9
@@ -33,7 +35,7 @@ class Sheet:
 
 def safe(text: str) -> str:
     """Write a text so that no spreadsheet takes it for a formula; :func:`plain` reads it back."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return guarded(text)
 
 
 def plain(text: str) -> str:
@@ -99,7 +101,9 @@ def _text(cell: Cell) -> str:
         return ""
     if isinstance(cell, str):
         return safe(cell)
-    return cell.isoformat() if isinstance(cell, date) else f"{cell:.10g}"
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return str(cell) if isinstance(cell, int) else f"{cell:.10g}"
 
 
 def _width(text: str) -> int:

@@ -9,22 +9,22 @@ import io
 from typing import Final
 
 from collector.pages.i18n import Words, words
+from collector.programme.exchange.cells import GUARD, guarded
 from collector.report.document import FigureLine, Report, SchoolLine
 from collector.report.say import Say
 
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 BOM: Final = "\ufeff"
 """Without it Excel takes UTF-8 for the code page of the machine."""
 
 
 def neutral(text: str) -> str:
     """Make a text no spreadsheet computes."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
+    return guarded(text)
 
 
 def plain(text: str) -> str:
     """Give back what :func:`neutral` was given."""
-    return text.removeprefix("'")
+    return text.removeprefix(GUARD)
 
 
 def csv_text(report: Report, language: str, *, bom: bool = False) -> bytes:

@@ -9,7 +9,9 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "'")
+from collector.programme.exchange.cells import FORMULA, GUARD
+
+_DANGEROUS: Final = (GUARD, *FORMULA)
 _WIDEST: Final = 46
 _A4: Final = 9
 MOST_CHARACTERS: Final = 32_767
