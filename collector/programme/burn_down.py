@@ -54,7 +54,7 @@ def open_days(
     be, not the day on which somebody noted it, so late notes and corrections find their place.
     """
     history: dict[str, list[tuple[date, int, State]]] = {}
-    for event in events:
+    for event in corrected(events):
         one = event.progress
         history.setdefault(one.school_code, []).append((one.since_on, one.version, one.state))
 
@@ -70,6 +70,21 @@ def open_days(
         samples = sum(one.sample for one in still)
         points.append(Point(day=day, samples_open=samples, others_open=len(still) - samples))
     return points
+
+
+def corrected(events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+    """Give the changes, by version, without those that the next change of the school corrects.
+
+    A change to the state that stands already puts its day right, to an earlier or a later one.
+    """
+    kept: list[ProgressEvent] = []
+    following: dict[str, State] = {}
+    for event in sorted(events, key=lambda one: one.progress.version, reverse=True):
+        one = event.progress
+        if following.get(one.school_code) is not one.state:
+            kept.append(event)
+        following[one.school_code] = one.state
+    return kept[::-1]
 
 
 def series_days(events: Sequence[ProgressEvent], today: date, deadline: date) -> list[date]:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from collector.judge.model import Figure, Status, Verdict
+from collector.programme.burn_down import corrected
 from collector.programme.model import Decided, Decision, Progress
 from collector.report.clean import clean
 from collector.report.document import (
@@ -103,7 +104,7 @@ def _progress(material: Material, last_day: date) -> dict[str, Progress]:
     """Where schools stood at the end of the week; of a simulated city, where they stand."""
     return {
         event.progress.school_code: event.progress
-        for event in material.progress
+        for event in corrected(material.progress)
         if material.simulated or event.progress.since_on <= last_day
     }
 

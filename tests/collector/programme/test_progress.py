@@ -124,6 +124,18 @@ def test_the_burn_down_follows_the_days_on_which_schools_were_done() -> None:
     assert [one.samples_open for one in found] == [1, 0, 0, 0, 1, 1]
 
 
+def test_a_day_that_is_corrected_to_a_later_one_counts_from_there() -> None:
+    """The first note of it is no longer believed, whichever event was read first."""
+    day = [date(2026, 4, 1) + timedelta(days=number) for number in range(4)]
+    events = [
+        event("A1", State.INVESTIGATING, day[0], 1),
+        event("A1", State.IDENTIFIED, day[1], 2),
+        event("A1", State.IDENTIFIED, day[3], 3),
+    ]
+    for order in (events, events[::-1]):
+        assert [one.samples_open for one in open_days(SCHOOLS, order, day)] == [1, 1, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("today", "deadline", "needed"),
     [
