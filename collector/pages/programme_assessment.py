@@ -135,8 +135,11 @@ class AssessmentPages:
             decide(self._store, new, catalogues()[1], self._clock.now())
         except EditedMeanwhile as edited:
             return self._meanwhile(request, code, edited, given)
-        except (DecisionRefused, FactRefused, ValueError) as refused:
+        except (DecisionRefused, FactRefused) as refused:
             return self._page(request, code, problem=str(refused), kept=given, status=422)
+        except ValueError:
+            problem = words_of(request)("assessment.bad_decision")
+            return self._page(request, code, problem=problem, kept=given, status=422)
         return self._back(request, code, f"finding-{finding_id}")
 
     def file(self, request: Request, code: str, attachment_id: str) -> Response:
