@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.report import delivery_rows, mail, webhook
+from collector.report.clean import clean
 from collector.report.delivery_rows import Channel, Delivery
 from collector.report.document import Report
 from collector.report.fonts import FontsMissing
@@ -113,7 +114,7 @@ class Deliverer:
             channel=one.channel,
             attempts=one.attempts + 1,
             delivered_at=delivered_at,
-            problem=problem,
+            problem=clean(problem, delivery_rows.MAX_PROBLEM_CHARACTERS),
         )
 
     def _mail(self, issue: Issue, report: Report, now: datetime) -> None:

@@ -137,6 +137,8 @@ class Hook:
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     """Status codes, the next first; 200 where there is none."""
+    said: bytes = b""
+    """Body of every answer."""
 
 
 @pytest.fixture
@@ -152,8 +154,9 @@ def hook() -> Iterator[Hook]:
             )
             self.send_response(told.answers.pop(0) if told.answers else 200)
             self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(told.said)))
             self.end_headers()
+            self.wfile.write(told.said)
 
         def log_message(self, *_arguments: object) -> None:
             """Quiet."""
@@ -313,6 +316,18 @@ def test_what_fails_is_shown_tried_again_and_given_up_in_the_end(
     assert (webhook.attempts, webhook.delivered_at) == (MOST_ATTEMPTS, None)
     assert webhook.problem == "127.0.0.1: answered 500"
     assert (len(post.messages), len(hook.requests)) == (1, MOST_ATTEMPTS)
+
+
+def test_what_another_system_says_is_kept_without_its_control_signs(
+    store: Store, make: Maker, begin: Begin, clock: Clock, hook: Hook
+) -> None:
+    """A NUL that no database keeps and a terminal's colours do not stop the noting."""
+    measured(store, make, WEEK.end, "A1", 6e8)
+    clock.on(hours=1)
+    hook.answers, hook.said = [500], b"\x00\x1b[31mno\nmore"
+    begin(store).once()
+    found = deliveries(store)[1, Channel.WEBHOOK]
+    assert (found.attempts, found.problem) == (1, "127.0.0.1: answered 500 no more")
 
 
 def test_attempts_that_failed_wait_longer_and_longer(
