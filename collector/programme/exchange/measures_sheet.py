@@ -109,7 +109,9 @@ def _given(
             note=details.note,
             version=version,
         )
-        yield Given(row=row, key=made.assignment_id, value=made, version=version)
+        if before is None:  # the same file once more: its new rows are there already
+            made = next((one for one in held.values() if _is_again(one, made)), made)
+        yield Given(row=row, key=made.assignment_id, value=made, version=made.version)
 
 
 def _details(row: Row, measure_id: str, author: Author) -> Details | None:
@@ -166,6 +168,10 @@ def _column(refusal: str) -> str:
 
 def _same(one: Assignment, other: Assignment) -> bool:
     return replace(one, version=0) == replace(other, version=0)
+
+
+def _is_again(one: Assignment, new: Assignment) -> bool:
+    return _same(replace(one, assignment_id=new.assignment_id), new)
 
 
 @cache

@@ -65,6 +65,19 @@ def test_an_edited_row_and_a_new_one_are_taken_in(store: Store) -> None:
     assert store.read(lambda sql: newest(sql, 1))[0].action == "measures.import"
 
 
+@pytest.mark.parametrize("state", ["done,,2026-05-02", "planned,2026-09-01,"])
+def test_a_file_with_new_rows_that_is_taken_in_twice_changes_nothing_again(
+    store: Store, state: str
+) -> None:
+    """No measure is there twice, whatever its state."""
+    text = export_file(store, MEASURES, Format.CSV).decode("utf-8-sig")
+    text += f"A1,,mtu_fix,{state},1000,,,,,\r\n"
+    assert imported(store, text.encode()) == (["A1"], 2)
+    before = _all(store), store.read(head_of)
+    assert imported(store, text.encode()) == ([], 3)
+    assert (_all(store), store.read(head_of)) == before
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
