@@ -72,8 +72,10 @@ def add_parsers(actions: Actions) -> None:
     )
     exporting.add_argument("--output", required=True, type=Path, metavar="FILE.csv|FILE.xlsx")
     exporting.add_argument("--language", choices=("ja", "en"), default="ja", help="of the names")
-    importing = _parser(actions, "import", "read such a table (CSV)", "actuals.csv")
-    importing.add_argument("file", metavar="FILE.csv", type=Path, help="UTF-8 or CP932")
+    importing = _parser(actions, "import", "read such a table (CSV or XLSX)", "actuals.csv")
+    importing.add_argument(
+        "file", metavar="FILE.csv|FILE.xlsx", type=Path, help="CSV: UTF-8 or CP932"
+    )
     importing.add_argument("--replace", action="store_true", help="replace other values of a day")
 
 

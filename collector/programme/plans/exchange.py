@@ -1,7 +1,7 @@
 """Actual values as a table that a board keeps in a spreadsheet; a round trip changes nothing.
 
 One line a value; an indicator without one has a line with an empty day, to be filled in. The
-columns name, unit, target and due are for the reader and are not read back. Imports take CSV.
+columns name, unit, target and due are for the reader and are not read back. CSV or XLSX.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from collector.programme.cells import Cell, Sheet, plain
+from collector.programme.exchange.read import SheetTable
 from collector.programme.plans.actuals import MAX_SOURCE_CHARACTERS, Actual
 from collector.programme.plans.model import CityPlans, Indicator, Unit
 from collector.programme.plans.relations import number_text
@@ -63,7 +64,7 @@ def parse(
     raw: bytes, file: str, plans: CityPlans, actor: str, now: datetime, today: date
 ) -> list[Actual]:
     """Read the table. Raises :class:`collector.schools.table.ImportRefused` with all mistakes."""
-    table = CsvTable(file, HEADER)
+    table = SheetTable(file, HEADER)
     found: dict[tuple[str, date], Actual] = {}
     for row in table.rows(raw):
         one = _row(row, plans, actor, now, today)

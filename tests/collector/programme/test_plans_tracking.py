@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -238,8 +239,10 @@ def test_a_round_trip_changes_nothing(store: Store) -> None:
     raw = csv_bytes(table)
     assert "\r\n=" not in raw.decode()
     assert ",=" not in raw.decode()
-    read = parse(raw, "f", CITY, "operator:aoi", NOW, TODAY)
-    assert store.write(lambda sql: put_actuals(sql, read, replace=False)) == 0
+    for written in (raw, xlsx_bytes([table])):
+        read = parse(written, "f", CITY, "operator:aoi", NOW, TODAY)
+        assert len(read) == len(noted)
+        assert store.write(partial(put_actuals, new=read, replace=False)) == 0
     assert csv_bytes(sheet(CITY, store.read(actuals), "ja")) == raw
     assert len(table.rows) == len(CITY.indicators) + 1  # one has two values
 
