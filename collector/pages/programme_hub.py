@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from collector.api.policy_of_routes import ROUTES
 from collector.judge.week import local
 from collector.operators.forms import form_of
 from collector.operators.signed_in import actor_of
@@ -26,8 +25,6 @@ from collector.programme.standing import DEADLINE, Standing, deadline_of, standi
 from collector.schools.model import School
 
 POINTS_IN_TABLE: Final = 60
-SURVEY_PAGE: Final = "/schools/{code}/survey"
-"""What a school that is no sample school gets instead of an on-site assessment."""
 
 
 class ProgrammeHub:
@@ -85,7 +82,6 @@ class ProgrammeHub:
             "states": list(State),
             "wanted": wanted,
             "problem": problem,
-            "survey": f"GET {SURVEY_PAGE}" in ROUTES,
         }
         return self._answers.page(request, "programme.html", values, status)
 

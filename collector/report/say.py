@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from collector.judge.model import Status
-from collector.judge.week import Week, local
+from collector.judge.week import Week
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.programme.fiscal import fiscal_year_of, label
@@ -170,10 +170,6 @@ class Say:
     def clock(self, hour: int) -> str:
         """An hour of the day."""
         return f"{hour}:00–{hour}:59"
-
-    def stated_day(self) -> date:
-        """The day in Japan on which the report was made."""
-        return local(self.report.stated_at).date()
 
 
 def _signed(bps: int) -> str:

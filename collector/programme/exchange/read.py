@@ -6,7 +6,7 @@ A line of a workbook is its row. Every mistake is noted before the file is refus
 from collections.abc import Callable, Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from collector.judge.reading import words
 from collector.programme import texts
@@ -19,7 +19,6 @@ from collector.programme.exchange.workbook import (
 from collector.programme.exchange.workbook import rows as workbook_rows
 from collector.schools.table import MAX_FILE_BYTES, CsvTable, Row
 
-MAX_MISTAKES: Final = 200
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
