@@ -1,11 +1,13 @@
 """What the pages of measures share: money, names, one measure at a school as a line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.programme import assignment_rows
+from collector.programme.facts_catalogue import load_facts
 from collector.programme.findings_catalogue import load_findings
 from collector.programme.measures_catalogue import MeasureCatalogue, load_measures
 from collector.programme.model import Assignment
@@ -47,12 +49,22 @@ def measure_name(words: Words, catalogue: MeasureCatalogue, measure_id: str) -> 
     return measure_id if found is None else found.names[words.language]
 
 
-def finding_names(words: Words, finding_ids: Sequence[str]) -> str:
-    """Names of findings; ids that the catalogue has not stay ids."""
-    known = load_findings()
+def finding_names(words: Words, ids: Sequence[str]) -> str:
+    """Names of findings (or facts); ids that the catalogues have not stay ids."""
+    known = _names()
     return words("site.separator").join(
-        known[one].names[words.language] if one in known else one for one in finding_ids
+        known[one][words.language] if one in known else one for one in ids
     )
+
+
+@cache
+def _names() -> Mapping[str, Mapping[str, str]]:
+    """Read the packaged findings and facts once: a page asks for a name in every line."""
+    facts = load_facts()
+    findings = load_findings(None, facts)
+    return {key: one.names for key, one in facts.items()} | {
+        key: one.names for key, one in findings.items()
+    }
 
 
 def measure_line(

@@ -127,4 +127,5 @@ def limit_words(words: Words, limit: str) -> str:
     """Name what limits."""
     if limit in ("", REST, UNKNOWN):
         return words(f"limit.{limit or 'none'}")
-    return finding_names(words, [limit]) if "." not in limit else words("limit.fact", fact=limit)
+    name = finding_names(words, [limit])
+    return name if "." not in limit else words("limit.fact", fact=name)
