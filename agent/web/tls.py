@@ -64,6 +64,7 @@ def handshake(
     sock: socket.socket, context: ssl.SSLContext, host: str, timeout_seconds: float
 ) -> ssl.SSLSocket:
     """Shake hands within ``timeout_seconds``, all of it. Raises OSError (ssl.SSLError is one)."""
+    sock.getpeername()  # of one that is reset already, wrap_socket leaves an open socket to nobody
     secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         secured.settimeout(max(timeout_seconds, 0.001))

@@ -59,7 +59,7 @@ def configure(command: argparse.ArgumentParser) -> None:
         default=Grade.DESK.value,
         help="default desk",
     )
-    deciding.add_argument("--evidence", default="", metavar="TEXT", help="what it rests on")
+    deciding.add_argument("--evidence", required=True, metavar="TEXT", help="what it rests on")
     for one in (listing, showing, deciding):
         one.add_argument("--findings", type=Path, metavar="FILE", help="another catalogue (TOML)")
     for one in (listing, showing):

@@ -12,6 +12,7 @@ from collector.operators.signed_in import actor_of
 from collector.pages import format as fmt
 from collector.pages import survey_view
 from collector.pages.answer import HEADERS, Answers, cut, words_of
+from collector.pages.i18n import Words
 from collector.pages.sources import PageSources
 from collector.programme.cells import csv_bytes
 from collector.programme.facts_catalogue import load_facts
@@ -21,9 +22,11 @@ from collector.programme.survey_change import (
     MAX_EVIDENCE,
     Author,
     DecisionRefused,
+    JudgedOtherwise,
     Wanted,
     confirm_school,
     decide_findings,
+    fingerprint,
 )
 from collector.programme.survey_state import (
     Catalogues,
@@ -111,18 +114,26 @@ class SurveyPages:
             if given.get("do") == "confirm":
                 version = _version(given, "progress_version")
                 note = given.get("note", "").strip()
-                kept = confirm_school(self._sources.store, one.judgements, version, author, note)
+                kept = confirm_school(
+                    self._sources.store,
+                    one.judgements,
+                    version,
+                    author,
+                    note,
+                    given.get("shown", ""),
+                )
                 said = words("survey.confirmed", n=len(kept.decided), open=len(kept.open))
             else:
-                wanted = _wanted(given, one)
+                wanted = _wanted(given, one, words)
                 findings = self._catalogues.findings
                 decide_findings(self._sources.store, findings, code, wanted, author)
                 key = "survey.kept" if wanted else "survey.nothing_kept"
                 said = words(key, n=len(wanted))
         except DecisionRefused as refused:
             return self._school(request, code, problem=str(refused), given=given, status=422)
-        except EditedMeanwhile:
-            problem = words("survey.meanwhile")
+        except (EditedMeanwhile, JudgedOtherwise) as refused:
+            edited = isinstance(refused, EditedMeanwhile)
+            problem = words("survey.meanwhile" if edited else "survey.judged_otherwise")
             return self._school(request, code, problem=problem, given=given, status=409)
         return self._school(request, code, said=said)
 
@@ -158,6 +169,7 @@ class SurveyPages:
                 state=words(f"progress_state.{progress.state.value}"),
                 day=fmt.day(words, progress.since_on),
             ),
+            "shown": fingerprint(one.judgements),
             "progress_version": 0 if progress is None else progress.version,
             "decisions": [it.value for it in Decision],
             "grades": [it.value for it in Grade],
@@ -169,7 +181,7 @@ class SurveyPages:
         return self._answers.page(request, "school_survey.html", values, status)
 
 
-def _wanted(given: Form, one: SchoolSurvey) -> list[Wanted]:
+def _wanted(given: Form, one: SchoolSurvey, words: Words) -> list[Wanted]:
     """Read the decisions of a form: those that were chosen. Raises DecisionRefused."""
     found = []
     for finding_id in one.judgements:
@@ -184,6 +196,8 @@ def _wanted(given: Form, one: SchoolSurvey) -> list[Wanted]:
             raise DecisionRefused(
                 f"{finding_id}: found {choice[:20]!r}, allowed is {allowed}"
             ) from None
+        if not given.get(f"evidence.{finding_id}", "").strip():
+            raise DecisionRefused(words("survey.evidence_missing"))
         found.append(
             Wanted(
                 finding_id=finding_id,

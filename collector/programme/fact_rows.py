@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from collector.programme.model import Fact, Grade
 from collector.programme.row_parts import next_version, where_of
 from collector.store.sql import Sql
 
 _FACT: Final = "school_code, key, grade, value, source, noted_on, noted_by, version"
+_ONE: Final = "WHERE school_code = ? AND key = ? AND grade = ?"
 
 
 def facts(sql: Sql, school_code: str | None = None) -> list[Fact]:
@@ -23,32 +24,29 @@ def facts(sql: Sql, school_code: str | None = None) -> list[Fact]:
         f"SELECT {_FACT} FROM fact {where} ORDER BY school_code, key, grade",  # noqa: S608 - constants
         given,
     )
-    return [
-        Fact(
-            school_code=row[0],
-            key=row[1],
-            grade=Grade(row[2]),
-            value=json.loads(row[3]),
-            source=row[4],
-            noted_on=date.fromisoformat(row[5]),
-            noted_by=row[6],
-            version=row[7],
-        )
-        for row in rows
-    ]
+    return [_fact(row) for row in rows]
+
+
+def past_facts(sql: Sql, school_code: str) -> list[Fact]:
+    """What was changed or taken back of one school's facts; by key, grade and version."""
+    rows = sql.execute(
+        f"SELECT {_FACT} FROM fact_past WHERE school_code = ? ORDER BY key, grade, version",  # noqa: S608 - constants
+        (school_code,),
+    )
+    return [_fact(row) for row in rows]
 
 
 def put_fact(sql: Sql, fact: Fact) -> Fact:
-    """Keep a fact; ``fact.version`` is the one it was made from (0: there was none)."""
+    """Keep a fact; ``fact.version`` is the one it was made from (0: there is none).
+
+    What it replaces is kept among :func:`past_facts`. A fact that was taken back and is noted
+    again goes on with the next version, so that nobody's older page fits it.
+    """
     key = (fact.school_code, fact.key, fact.grade.value)
-    sql.lock(f"fact {fact.school_code}")
-    version = next_version(
-        sql.execute(
-            "SELECT version FROM fact WHERE school_code = ? AND key = ? AND grade = ?", key
-        ).fetchone(),
-        fact.version,
-        f"{fact.key} of {fact.school_code} ({fact.grade.value})",
-    )
+    _require(sql, key, fact.version)
+    newest = sql.execute(f"SELECT max(version) FROM fact_past {_ONE}", key).fetchone()[0]  # noqa: S608 - constants
+    version = max(fact.version, newest or 0) + 1
+    _to_past(sql, key)
     _keep_fact(sql, fact, version)
     return replace(fact, version=version)
 
@@ -62,14 +60,25 @@ def replace_measured(sql: Sql, school_codes: Iterable[str], measured: Iterable[F
 
 
 def remove_fact(sql: Sql, school_code: str, key: str, grade: Grade, version: int) -> None:
-    """Take a fact back; raises as :func:`put_fact`."""
+    """Take a fact back; what it said is kept among :func:`past_facts`. Raises as put_fact."""
+    of = (school_code, key, grade.value)
+    _require(sql, of, version)
+    _to_past(sql, of)
+    sql.execute(f"DELETE FROM fact {_ONE}", of)  # noqa: S608 - constants
+
+
+def _require(sql: Sql, key: tuple[str, str, str], version: int) -> None:
+    school_code, name, grade = key
     sql.lock(f"fact {school_code}")
-    given = (school_code, key, grade.value)
-    found = sql.execute(
-        "SELECT version FROM fact WHERE school_code = ? AND key = ? AND grade = ?", given
-    ).fetchone()
-    next_version(found, version, f"{key} of {school_code} ({grade.value})")
-    sql.execute("DELETE FROM fact WHERE school_code = ? AND key = ? AND grade = ?", given)
+    found = sql.execute(f"SELECT version FROM fact {_ONE}", key).fetchone()  # noqa: S608 - constants
+    next_version(found, version, f"{name} of {school_code} ({grade})")
+
+
+def _to_past(sql: Sql, key: tuple[str, str, str]) -> None:
+    sql.execute(
+        f"INSERT INTO fact_past ({_FACT}) SELECT {_FACT} FROM fact {_ONE}",  # noqa: S608 - constants
+        key,
+    )
 
 
 def _keep_fact(sql: Sql, fact: Fact, version: int) -> None:
@@ -88,4 +97,17 @@ def _keep_fact(sql: Sql, fact: Fact, version: int) -> None:
             fact.noted_by,
             version,
         ),
+    )
+
+
+def _fact(row: Any) -> Fact:  # noqa: ANN401 - a row as it was asked for
+    return Fact(
+        school_code=row[0],
+        key=row[1],
+        grade=Grade(row[2]),
+        value=json.loads(row[3]),
+        source=row[4],
+        noted_on=date.fromisoformat(row[5]),
+        noted_by=row[6],
+        version=row[7],
     )

@@ -5,6 +5,8 @@ takes the school's progress to 'identified'. What the survey cannot tell stays o
 decide it, and until then it is on the list of what to look at.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +31,10 @@ _DECISIONS: Final[Mapping[Likelihood, Decision]] = {
 
 class DecisionRefused(Exception):
     """Something that cannot be decided; the text says what is allowed."""
+
+
+class JudgedOtherwise(Exception):
+    """What the survey says of a school has changed since it was shown; nothing was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +81,31 @@ def decide_findings(
     return store.write(lambda sql: [_decide(sql, school_code, one, author) for one in wanted])
 
 
+def fingerprint(judged: Mapping[str, Judgement]) -> str:
+    """Give what a person sees of a school's judgements, and so confirms, as SHA-256."""
+    said = [
+        (one.finding_id, one.likelihood.value, one.grade.value, one.decided is not None)
+        for one in judged.values()
+    ]
+    return hashlib.sha256(json.dumps(sorted(said)).encode()).hexdigest()
+
+
 def confirm_school(
-    store: Store, judged: Mapping[str, Judgement], version: int, author: Author, note: str = ""
+    store: Store,
+    judged: Mapping[str, Judgement],
+    version: int,
+    author: Author,
+    note: str = "",
+    shown: str | None = None,
 ) -> Confirmed:
     """Confirm the survey of a school as it was judged.
 
-    ``version`` is the one of its progress that was shown. Raises DecisionRefused and
+    ``version`` is the one of its progress that was shown, ``shown`` the :func:`fingerprint` of the
+    judgements that were; None: nobody was shown any. Raises DecisionRefused, JudgedOtherwise and
     EditedMeanwhile; then nothing was kept.
     """
+    if shown is not None and shown != fingerprint(judged):
+        raise JudgedOtherwise("what the survey says has changed: read it again, then confirm it")
     if not judged:
         raise DecisionRefused("there is no finding in the catalogue: nothing to confirm")
     code = next(iter(judged.values())).school_code
@@ -120,7 +143,8 @@ def check(catalogue: Mapping[str, FindingDefinition], wanted: Wanted) -> None:
         raise DecisionRefused(
             f"finding: found {wanted.finding_id[:40]!r}, allowed is one of {', '.join(catalogue)}"
         )
-    _checked(wanted.evidence)
+    if not _checked(wanted.evidence).strip():
+        raise DecisionRefused(f"{wanted.finding_id}: say on what the decision rests (evidence)")
 
 
 def summary(judgement: Judgement) -> str:

@@ -212,6 +212,7 @@ def over_tls(context: ssl.SSLContext, script: Script) -> Script:
     def secured(sock: socket.socket, over: threading.Event) -> None:
         sock.settimeout(5)
         context.sslsocket_class = TlsFlowSocket  # so that peers may use non-blocking idioms
+        sock.getpeername()  # of one that is reset already, wrap_socket leaves an open socket
         with context.wrap_socket(sock, server_side=True) as inner:
             inner.settimeout(0.2)
             with contextlib.suppress(ssl.SSLError):

@@ -8,6 +8,7 @@ from typing import Final
 from collector.store.schema import (
     core,
     export,
+    fact_past,
     fleet,
     operators,
     policy,
@@ -28,6 +29,7 @@ STEPS: Final = (
     export.STEP,
     programme.STEP,
     report.STEP,
+    fact_past.STEP,
 )
 
 

@@ -136,3 +136,18 @@ def test_a_fact_is_taken_back_only_by_who_saw_it(store: Store) -> None:
     assert len(store.read(fact_rows.facts)) == 1
     store.write(lambda sql: fact_rows.remove_fact(sql, *key, 1))
     assert store.read(fact_rows.facts) == []
+
+
+def test_what_a_fact_said_before_is_kept_and_its_version_never_given_again(store: Store) -> None:
+    """Changed, taken back and noted again: a page from before fits none of it."""
+    first = store.write(lambda sql: fact_rows.put_fact(sql, FACT))
+    second = store.write(lambda sql: fact_rows.put_fact(sql, replace(first, value="ルータ 2号")))
+    key = ("A1", FACT.key, FACT.grade)
+    store.write(lambda sql: fact_rows.remove_fact(sql, *key, second.version))
+    again = store.write(lambda sql: fact_rows.put_fact(sql, replace(FACT, value="ルータ 3号")))
+    assert again.version == 3
+    for old in (first, second):
+        with pytest.raises(EditedMeanwhile):
+            store.write(lambda sql, old=old: fact_rows.put_fact(sql, old))
+    assert store.read(lambda sql: fact_rows.past_facts(sql, "A1")) == [first, second]
+    assert store.read(fact_rows.facts) == [again]

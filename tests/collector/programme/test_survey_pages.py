@@ -90,9 +90,20 @@ def test_pages_are_whole_in_both_languages(desk: Desk, language: str) -> None:
     assert desk.get("/schools/NONE/survey").status_code == 404
 
 
+def shown(desk: Desk) -> str:
+    """The judgements of school A1 that its page shows, as its form names them."""
+    return desk.get("/schools/A1/survey").text.split('name="shown" value="')[1].split('"')[0]
+
+
+def confirm(desk: Desk, seen: str, **more: str) -> httpx.Response:
+    """Confirm the survey of A1 as a page showed it before anything was decided."""
+    fields = {"do": "confirm", "progress_version": "0", "shown": seen} | more
+    return desk.send("/schools/A1/survey", **fields)
+
+
 def test_confirming_a_school_keeps_what_was_told(desk: Desk, city: Store) -> None:
     """Likely becomes confirmed, unlikely rejected, the rest stays open; the school: identified."""
-    answer = desk.send("/schools/A1/survey", do="confirm", progress_version="0", note="会議")
+    answer = confirm(desk, shown(desk), note="会議")
     assert answer.status_code == 200
     kept = {one.finding_id: one for one in city.read(decision_rows.decisions)}
     assert kept["half_duplex"].decision is Decision.CONFIRMED
@@ -111,11 +122,41 @@ def test_confirming_a_school_keeps_what_was_told(desk: Desk, city: Store) -> Non
 
 def test_two_who_confirm_one_school(desk: Desk, city: Store) -> None:
     """The second is told (409), and nothing of theirs is kept."""
-    assert desk.send("/schools/A1/survey", do="confirm", progress_version="0").status_code == 200
+    seen = shown(desk)
+    assert confirm(desk, seen).status_code == 200
     before = city.read(decision_rows.decision_events)
-    again = desk.send("/schools/A1/survey", do="confirm", progress_version="0")
-    assert again.status_code == 409
+    assert confirm(desk, seen).status_code == 409
     assert city.read(decision_rows.decision_events) == before
+
+
+def test_only_what_was_shown_is_confirmed(desk: Desk, city: Store) -> None:
+    """Facts that came between the page and the click are read before they are confirmed."""
+    seen = shown(desk)
+    changed = fact("A1", "core_switch.duplex", "full", Grade.AGENT)
+    city.write(lambda sql: fact_rows.replace_measured(sql, ["A1"], [changed]))
+    answer = confirm(desk, seen)
+    assert answer.status_code == 409
+    assert "表示後に机上調査の判定が変わりました" in answer.text
+    assert city.read(decision_rows.decisions) == []
+    assert city.read(progress_rows.progress) == []
+    assert confirm(desk, shown(desk)).status_code == 200
+
+
+def test_a_decision_says_on_what_it_rests(desk: Desk, city: Store) -> None:
+    """Without evidence nothing is kept: what is decided is carried over to other schools."""
+    answer = desk.send(
+        "/schools/B1/survey",
+        **{
+            "do": "decide",
+            "decision.loop": "confirmed",
+            "grade.loop": "on_site",
+            "version.loop": "0",
+            "evidence.loop": "  ",
+        },
+    )
+    assert answer.status_code == 422
+    assert "根拠を書いてください" in answer.text
+    assert city.read(decision_rows.decisions) == []
 
 
 def test_deciding_one_finding(desk: Desk, city: Store) -> None:
@@ -149,7 +190,12 @@ def test_deciding_one_finding(desk: Desk, city: Store) -> None:
     [
         {"decision.loop": "maybe", "grade.loop": "desk", "version.loop": "0"},
         {"decision.loop": "confirmed", "grade.loop": "best", "version.loop": "0"},
-        {"decision.loop": "confirmed", "grade.loop": "desk", "version.loop": "-1"},
+        {
+            "decision.loop": "confirmed",
+            "grade.loop": "desk",
+            "version.loop": "-1",
+            "evidence.loop": "x",
+        },
         {
             "decision.loop": "confirmed",
             "grade.loop": "desk",
@@ -202,10 +248,14 @@ def test_commands(
     assert main(["survey", "show", "A1", *at]) == 0
     assert "A half-duplex link: Likely" in capsys.readouterr().out
     assert main(["survey", "show", "NONE", *at]) == 2
-    assert main(["finding", "decide", "B1", "loop", "confirmed", "--grade", "on_site", *at]) == 0
-    assert main(["finding", "decide", "B1", "loop", "resolved", *at]) == 0
-    assert main(["finding", "decide", "B1", "lop", "resolved", *at]) == 2
-    assert main(["finding", "decide", "Z9", "loop", "resolved", *at]) == 1
+    decide = ["finding", "decide", "B1", "loop", "confirmed", "--grade", "on_site"]
+    assert main([*decide, "--evidence", " ", *at]) == 1
+    assert "evidence" in capsys.readouterr().err
+    seen = ["--evidence", "職員室のハブ", *at]
+    assert main([*decide, *seen]) == 0
+    assert main(["finding", "decide", "B1", "loop", "resolved", *seen]) == 0
+    assert main(["finding", "decide", "B1", "lop", "resolved", *seen]) == 2
+    assert main(["finding", "decide", "Z9", "loop", "resolved", *seen]) == 1
     assert main(["survey", "confirm", "A1", "B1", *at]) == 0
     states = {one.school_code: one.state for one in city.read(progress_rows.progress)}
     assert states == {"A1": State.IDENTIFIED, "B1": State.IDENTIFIED}
