@@ -36,6 +36,13 @@ exec "$0" -m tests.faults.guarded_children
 """
 FORBIDDEN = ("127.0.0.1", "localhost", "::1", "169.254.169.254")
 OUT_OF_RANGE = "198.51.100.7"
+SNMP = """
+[[access]]
+networks = ["0.0.0.0/0", "::/0"]
+version = "2c"
+community = "told-to-nobody"
+"""
+"""The access file would let SNMP ask anywhere: what stops it is the list."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "verify": {"required_mbps": 10},
     "ookla": {"accept_terms": "ookla"},
@@ -61,6 +68,9 @@ def measured(
     names, switch = folder / "hosts", folder / "nsswitch.conf"
     names.write_text("127.0.0.1 localhost\n::1 localhost\n")
     switch.write_text("hosts: files\n")
+    access = folder / "snmp.toml"
+    access.write_text(SNMP)
+    access.chmod(0o600)
     cases = [
         (probe, target(probe, host), OPTIONS.get(probe, {})) for probe in PROBES for host in hosts
     ]
@@ -69,6 +79,7 @@ def measured(
         input=json.dumps({"cases": cases, "targets": targets, "guarded": guarded}),
         capture_output=True,
         text=True,
+        env={**os.environ, "HAKARU_SNMP": str(access)},
         timeout=300,
         check=True,
     )
