@@ -17,18 +17,23 @@ from pathlib import Path
 
 PREFIX = "hklab"
 _LOCKS = Path("/run/hakaru-lab")
+_GATE = Path("/run/hakaru-lab.gate")
+"""Held to take an identity and to look for those left over: between making a file and locking it
+an owner would be taken for gone, and lose its file and its processes."""
 _numbers = itertools.count()
 
 
 @contextlib.contextmanager
 def identity() -> Iterator[str]:
     """Yield an identity nobody else has; remove what carries it, and what dead owners left."""
-    remove_stale()
-    _LOCKS.mkdir(exist_ok=True)
     mine = f"{os.getpid()}x{next(_numbers)}"
     path = _LOCKS / mine
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        with _gate():
+            _remove_stale()
+            _LOCKS.mkdir(exist_ok=True)
+            lock = stack.enter_context(path.open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield mine
         finally:
@@ -47,6 +52,11 @@ def namespaces() -> list[str]:
 
 def remove_stale() -> list[str]:
     """Remove the namespaces of owners that are gone, with all processes in them; give names."""
+    with _gate():
+        return _remove_stale()
+
+
+def _remove_stale() -> list[str]:
     stale = [name for name in namespaces() if not _owned(_identity_of(name))]
     for name in stale:
         remove(name)
@@ -65,6 +75,13 @@ def remove(name: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
     subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def _gate() -> Iterator[None]:
+    with _GATE.open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
 
 
 def _identity_of(name: str) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -356,3 +357,16 @@ def test_nothing_stays_after_a_failure() -> None:
     with pytest.raises(Exception, match="tbf"), chain([Link(up=Rate(0))]):
         pytest.fail("a rate of 0 was built")
     assert owner.namespaces() == before
+
+
+def test_owners_that_begin_at_once_leave_each_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody takes one that is just beginning for gone: its lock is what protects its processes."""
+    monkeypatch.setattr(owner, "namespaces", list)  # the race is about locks, and takes many tries
+
+    def keeps_its_lock(_number: int) -> bool:
+        with owner.identity() as mine:
+            time.sleep(0.001)
+            return owner._owned(mine)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(keeps_its_lock, range(2_000)))

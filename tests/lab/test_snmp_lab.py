@@ -35,6 +35,9 @@ def snmpd(tmp_path: Path) -> Iterator[tuple[Host, Host, Path]]:
     )
     with chain([Link(), Link(down=Rate(20_000_000), up=Rate(20_000_000))]) as hosts:
         client, router = hosts[0], hosts[1]
+        client.run("ping", "-q", "-c", "1", hosts[2].address)
+        for host in hosts[1:]:
+            settle_neighbours(host)
         process = subprocess.Popen(
             router.command(
                 "snmpd", "-f", "-C", "-c", str(config), "-Lf", str(tmp_path / "snmpd.log"),
@@ -55,6 +58,16 @@ def snmpd(tmp_path: Path) -> Iterator[tuple[Host, Host, Path]]:
         finally:
             process.kill()
             process.wait()
+
+
+def settle_neighbours(host: Host) -> None:
+    """Have no neighbour asked again whether it is there: that would be counted, too."""
+    for line in host.run("ip", "-o", "neighbour", "show").stdout.splitlines():
+        address, rest = line.split()[0], line.split()
+        if "lladdr" in rest:
+            device, mac = rest[rest.index("dev") + 1], rest[rest.index("lladdr") + 1]
+            host.run("ip", "neighbour", "replace", address, "lladdr", mac, "dev", device,
+                     "nud", "permanent")  # fmt: skip
 
 
 def wan(router: Host) -> str:
