@@ -3,6 +3,8 @@
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
+# one more than the two processors of the smallest machine: tests often wait
+WORKERS ?= 3
 KILLS ?= 50
 SEEDS ?= 100
 
@@ -31,7 +33,7 @@ format: setup ## put the code in the one form
 
 test-unit: setup ## tests against the built wheel
 	scripts/system-packages postgresql fonts-morisawa-bizud-gothic
-	$(PYTEST) -m 'not lab and not faults and not browser' -n auto --dist loadgroup
+	$(PYTEST) -m 'not lab and not faults and not browser' -n $(WORKERS) --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
 	scripts/check-wheel

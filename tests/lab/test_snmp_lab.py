@@ -82,6 +82,16 @@ def kernel(router: Host, device: str) -> dict[str, int]:
     return dict(zip(FIELDS, map(int, router.run("cat", *names).stdout.split()), strict=True))
 
 
+def wait_until_quiet(router: Host, device: str, seconds: float) -> None:
+    """Let pass what a new link says by itself: nothing may have crossed it for so long."""
+    give_up, since, last = time.monotonic() + 90, time.monotonic(), kernel(router, device)
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < give_up, "the link never fell silent"
+        time.sleep(0.5)
+        if (now := kernel(router, device)) != last:
+            since, last = time.monotonic(), now
+
+
 READ = """
 import json, sys, time
 from agent.clock import SystemClock
@@ -105,6 +115,7 @@ def test_counters_agree_with_the_kernels_to_the_byte(
     client, router, access = snmpd
     device, far = wan(router), "10.99.1.2"
     settle_seconds = 6.0  # snmpd keeps its interface table for some seconds
+    wait_until_quiet(router, device, settle_seconds)
     before = kernel(router, device)
     reader = subprocess.Popen(
         client.command(sys.executable, "-c", READ, router.address, device, str(settle_seconds)),
