@@ -64,7 +64,7 @@ class Cause:
     segment: str
     """One of collector.programme.words.Segment; where it was seen."""
     place: str | None
-    """Device and port, hop or address inside the segment where that is known; infrastructure only."""
+    """Device and port, hop or address inside it, where known; infrastructure only."""
     owner: str
     certainty: Certainty
     confidence: float
