@@ -31,6 +31,7 @@ UNITS: Final[tuple[Unit, ...]] = (
     Unit("_dbm", "decibel-milliwatts", minimum=None),
     Unit("_hertz", "hertz"),
     Unit("_celsius", "degrees Celsius", minimum=-273.15),
+    Unit("_per_second", "a number of things each second"),
     Unit("_rpm", "round trips per minute (responsiveness)"),
 )
 

@@ -100,6 +100,7 @@ def _tell_ports(found: dict[str, Json], reading: Reading, tally: Tally) -> None:
         "ports_with_errors_count": sum(ratio > 0 for ratio in errors) if errors else None,
         "port_error_max_ratio": max(errors, default=None),
         "port_discard_max_ratio": max(discards, default=None),
+        "broadcast_max_per_second": max(_broadcasts(tally), default=None),
         "ports": kept or None,
         "ports_left_off_count": left or None,
     }
@@ -144,6 +145,15 @@ def _port(port: Port, tally: PortTally | None, reading: Reading) -> dict[str, An
 def _rise(tally: PortTally, *names: str) -> int | None:
     known = [tally.rose[name] for name in names if name in tally.known]
     return min(sum(known), _MOST_NUMBER) if known else None
+
+
+def _broadcasts(tally: Tally) -> list[float]:
+    """Broadcast frames a second that came in, of each port where that is known."""
+    return [
+        1_000 * port.rose["in_broadcast"] / port.seconds["in_broadcast"]
+        for port in tally.ports.values()
+        if port.seconds["in_broadcast"]
+    ]
 
 
 def _rounded(rate: float | None) -> int | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from collector.judge.calendar import Calendar, Window
 from collector.judge.week import local
+from collector.programme.measured_devices import Devices, device_values
 from collector.programme.model import Value
 from collector.programme.plans.update_days import release_of
 from wire.failure import FailureCode, Outcome
@@ -66,6 +67,7 @@ class Measured:
     """Of the newest throughput result."""
     path: Mapping[str, object] = field(default_factory=dict)
     """Values of the newest path MTU result."""
+    devices: Devices = field(default_factory=Devices)
 
 
 def measured_values(of: Measured, calendar: Calendar) -> dict[str, Value]:
@@ -80,6 +82,7 @@ def measured_values(of: Measured, calendar: Calendar) -> dict[str, Value]:
         **_failures(of),
         **_context(of.context),
         **_path(of.path),
+        **device_values(of.devices),
     }
     return {key: value for key, value in found.items() if value is not None}
 

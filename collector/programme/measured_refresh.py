@@ -13,6 +13,7 @@ from collector.judge.week import local
 from collector.operators.audit import audit
 from collector.programme import fact_rows, measured_rows
 from collector.programme.facts_catalogue import FactDefinition, load_facts
+from collector.programme.measured_devices import Devices
 from collector.programme.measured_facts import Measured, measured_values
 from collector.programme.model import Fact, Grade, Value
 from collector.shown import Shown
@@ -53,9 +54,11 @@ def refresh(
     newest = store.read(lambda sql: measured_rows.newest_records(sql, start, simulated=simulated))
     medians = store.read(lambda sql: measured_rows.medians(sql, weeks, simulated=simulated))
     made: list[Fact] = []
-    codes = [school.code for school in store.schools()]
-    for code in codes:
-        asked = _Asked(code, first, start, end, simulated)
+    schools = store.schools()
+    codes = [school.code for school in schools]
+    for school in schools:
+        code = school.code
+        asked = _Asked(code, school.pupils, first, start, end, simulated)
         of = store.read(partial(_measured, asked=asked, newest=newest, medians=medians))
         values = measured_values(of, calendars.for_school(code))
         made += [
@@ -95,6 +98,7 @@ class DailyRefresh:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     code: str
+    pupils: int
     first: datetime
     start: datetime
     end: datetime
@@ -109,6 +113,7 @@ def _measured(
 ) -> Measured:
     code, own = asked.code, medians.get(asked.code, {})
     span, simulated = (asked.start, asked.end), asked.simulated
+    context = _part(newest.get((code, "throughput")), "context")
     return Measured(
         quiet_bps=own.get(Figure.QUIET),
         lesson_bps=own.get(Figure.LESSON),
@@ -116,8 +121,14 @@ def _measured(
         heavy=measured_rows.heavy(sql, code, asked.first, asked.end, simulated=simulated),
         hours=measured_rows.hours(sql, code, *span, simulated=simulated),
         counts=measured_rows.counts(sql, code, *span, simulated=simulated),
-        context=_part(newest.get((code, "throughput")), "context"),
+        context=context,
         path=_part(newest.get((code, "path_mtu")), "values"),
+        devices=Devices(
+            reports=measured_rows.device_reports(sql, code, *span, simulated=simulated),
+            hours=measured_rows.device_hours(sql, code, *span, simulated=simulated),
+            pupils=asked.pupils,
+            wan=_counted_at(context.get("cross_traffic_source")),
+        ),
     )
 
 
@@ -134,6 +145,15 @@ def _fits(definitions: Mapping[str, FactDefinition], key: str, value: Value) -> 
     except ValueError:
         return False
     return True
+
+
+def _counted_at(source: object) -> tuple[str, str] | None:
+    """Address and port of ``snmp ADDRESS PORT`` (agent/snmp/wan.py); None for another source."""
+    if not isinstance(source, str):
+        return None
+    kind, _, rest = source.partition(" ")
+    address, _, port = rest.partition(" ")
+    return (address, port) if kind == "snmp" and address and port else None
 
 
 def _part(record: Mapping[str, Any] | None, name: str) -> dict[str, Any]:

@@ -6,15 +6,20 @@ Few columns of heavy results, roll-ups of light ones, two whole records a school
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from collector.judge.model import SEGMENTS_BESIDE_THE_LINE
+from collector.programme.measured_devices import DeviceHour, DeviceReport
 from collector.programme.measured_facts import Heavy, Hour
 from collector.rollup.figures import FIGURES, HEAVY
 from collector.rollup.rows import BELIEVED
 from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
+
+DEVICES_WITHIN: Final = timedelta(days=7)
+"""A device that said nothing for so long before the newest report is no longer there."""
+MOST_DEVICES: Final = 64
 
 _BESIDE: Final = tuple(SEGMENTS_BESIDE_THE_LINE)
 _OUTSIDE: Final = f"segment NOT IN ({', '.join('?' * len(_BESIDE))})"
@@ -113,6 +118,48 @@ def newest_records(
         if read:
             found[code, probe] = read
     return found
+
+
+def device_reports(
+    sql: Sql, code: str, start: datetime, end: datetime, *, simulated: bool
+) -> list[DeviceReport]:
+    """The newest good report of each device that was read in the last days of the span."""
+    span = (code, to_micros(start), to_micros(end), int(simulated))
+    own = (
+        "FROM result WHERE school_code = ? AND started_at >= ? AND started_at < ? "
+        f"AND simulated = ? AND probe = 'snmp' AND outcome = 'ok' AND {BELIEVED}"
+    )
+    newest = sql.execute(f"SELECT max(started_at) {own}", span).fetchone()[0]
+    if newest is None:
+        return []
+    first = max(to_micros(start), newest - DEVICES_WITHIN // timedelta(microseconds=1))
+    moments = sql.execute(
+        f"SELECT target, max(started_at) {own} GROUP BY target ORDER BY target LIMIT ?",
+        (code, first, *span[2:], MOST_DEVICES),
+    ).fetchall()
+    found = []
+    for target, at in moments:
+        row = sql.execute(
+            f"SELECT record {own} AND target = ? ORDER BY result_id LIMIT 1",
+            (code, at, at + 1, int(simulated), target),
+        ).fetchone()
+        values = {} if row is None else _document(bytes(row[0])).get("values")
+        if isinstance(values, dict):
+            found.append(DeviceReport(target=target, values=values))
+    return found
+
+
+def device_hours(
+    sql: Sql, code: str, start: datetime, end: datetime, *, simulated: bool
+) -> list[DeviceHour]:
+    """Hourly roll-ups of what devices said of themselves."""
+    rows = sql.execute(
+        "SELECT target, name, value_count, value_median FROM rollup_value "
+        "WHERE school_code = ? AND span = 'hour' AND started_at >= ? AND started_at < ? "
+        "AND simulated = ? AND probe = 'snmp' ORDER BY started_at, target, name",
+        (code, to_micros(start), to_micros(end), int(simulated)),
+    )
+    return [DeviceHour(target=row[0], name=row[1], count=row[2], median=row[3]) for row in rows]
 
 
 def medians(

@@ -21,6 +21,14 @@ FIGURES: Final[Mapping[str, tuple[str, ...]]] = {
     "tcp_connect": ("connect_median_seconds", "failure_ratio"),
     "dns": ("cached_median_seconds", "uncached_median_seconds"),
     "https": ("total_seconds", "first_byte_seconds"),
+    "snmp": (
+        "cpu_max_ratio",
+        "sessions_max_ratio",
+        "clients_max_count",
+        "port_error_max_ratio",
+        "port_discard_max_ratio",
+        "broadcast_max_per_second",
+    ),
 }
 IN_COLUMNS: Final = frozenset(_RATE)
 """Values that the table of results has as columns."""

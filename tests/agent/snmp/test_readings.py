@@ -219,6 +219,19 @@ def test_a_reboot_in_the_middle_makes_no_rate() -> None:
     assert tally.covered_seconds == 120
 
 
+def test_broadcasts_are_a_rate_of_the_known_time() -> None:
+    """Of the port with most; without a second reading, or without the counter, there is none."""
+    device = with_values({f"{IFX}.9.1": ber.integer(0, ber.COUNTER64)})
+    tally = Tally()
+    tally.take(sample(0, 100_000, 1_000, counts={"in_broadcast": Count(500, 64)}))
+    assert "broadcast_max_per_second" not in values(device, tally)
+    tally.take(sample(60, 106_000, 9_000, counts={"in_broadcast": Count(72_500, 64)}))
+    assert values(device, tally)["broadcast_max_per_second"] == pytest.approx(1_200)
+    tally.clear()
+    tally.take(sample(120, 112_000, 9_000, counts={}))
+    assert "broadcast_max_per_second" not in values(device, tally)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

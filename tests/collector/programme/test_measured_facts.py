@@ -162,10 +162,12 @@ def test_every_measured_fact_is_one_of_the_list_that_says_so() -> None:
     told = {key for key, one in load_facts().items() if one.measured}
     every = set(measured_values(Measured(since=EARLY, quiet_bps=1.0), CALENDARS.default))
     assert every <= told
-    source = resources.configs_folder().parent / "programme" / "measured_facts.py"
-    if not source.exists():  # in a checkout the data files stand beside the packages
-        source = resources.configs_folder().parent / "collector" / "programme" / "measured_facts.py"
-    text = source.read_text("utf-8")
+    folder = resources.configs_folder().parent / "programme"
+    if not (folder / "measured_facts.py").exists():
+        # in a checkout the data files stand beside the packages
+        folder = resources.configs_folder().parent / "collector" / "programme"
+    names = ("measured_facts.py", "measured_devices.py")
+    text = "".join((folder / name).read_text("utf-8") for name in names)
     assert all(f'"{key}"' in text for key in told)
 
 
