@@ -1,0 +1,1 @@
+"""How often cause finding names what was planted, something else, or nothing."""
