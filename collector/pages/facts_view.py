@@ -55,4 +55,4 @@ def _number(words: Words, definition: FactDefinition, number: float) -> str:
         return words("fact_value.year", n=f"{number:.0f}")
     if unit in _NAMED:
         return words(f"fact_value.{unit}", n=f"{number:,.6g}")
-    return f"{number:,.6g}"
+    return f"{number:,.6g}" if number.is_integer() else f"{number:,.1f}"

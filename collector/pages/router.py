@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from collector.judge.week import local
 from collector.pages import late
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.city import city_page
@@ -16,7 +17,10 @@ from collector.pages.listing import Filter
 from collector.pages.measure_words import measures_of_school
 from collector.pages.policy_view import on_school
 from collector.pages.school import school_page
+from collector.pages.segments_view import picture_of_school
 from collector.pages.sources import NoSuchWeek, PageSources, frame
+from collector.programme.facts_catalogue import load_facts
+from collector.programme.findings_catalogue import load_findings
 
 
 def attach(app: FastAPI, sources: PageSources) -> None:
@@ -45,6 +49,8 @@ class _Static(StaticFiles):
 def router(sources: PageSources) -> APIRouter:
     """Make the routes ``/`` and ``/schools/{code}``."""
     answers = Answers(sources)
+    definitions = load_facts()
+    catalogues = definitions, load_findings(None, definitions)
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/")
@@ -83,7 +89,14 @@ def router(sources: PageSources) -> APIRouter:
             return answers.missing(request, text("error.no_school", code=cut(code)))
         held = on_school(text, sources.store, sources.store.school(code), sources.clock.now())
         measures = measures_of_school(text, sources.store, code)
-        values = {"page": page, "held": held, "code": code, "measures": measures}
+        picture = picture_of_school(sources, text, catalogues, code, local(shown.now).date())
+        values = {
+            "page": page,
+            "held": held,
+            "code": code,
+            "measures": measures,
+            "picture": picture,
+        }
         return answers.page(request, "school.html", values)
 
     return routes

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import collector.pages
+from collector.causes.model import Certainty
+from collector.causes.segments import PieceState
 from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
@@ -110,7 +112,7 @@ def test_every_key_is_used() -> None:
         *("measure_state", "cannot_tell", "left_out", "effect_outcome", "effect_why", "limit"),
         *("plan_by", "plan_costs", "plan_row", "plan_method"),
         *("likelihood", "survey_evidence", "survey_only", "segment", "segment_owner"),
-        *("fact_value",),
+        *("fact_value", "path_state", "path_speaks", "path_summary", "path_certainty"),
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
     dead = [
@@ -129,6 +131,8 @@ def test_every_key_is_used() -> None:
     [
         ("status", Status),
         ("likelihood", Likelihood),
+        ("path_state", PieceState),
+        ("path_certainty", Certainty),
         ("segment", Segment),
         ("segment_owner", Owner),
         ("rehearsal_verdict", Verdict),
