@@ -21,6 +21,17 @@ class Certainty(StrEnum):
     """Something points there; ``confirm`` says what would decide."""
 
 
+class Strength(StrEnum):
+    """What kind of evidence a cause rests on; the calibration counts each kind apart."""
+
+    TOLD = "told"
+    """A device or a probe says it outright, more than once."""
+    INFERRED = "inferred"
+    """It follows from figures that were compared."""
+    POINTED = "pointed"
+    """Something points there and no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchoolRecord:
     """What is known of a school beside its measurements. None: not known."""
@@ -40,7 +51,10 @@ class Evidence:
 
     school: SchoolRecord
     measurements: Sequence[Measurement]
-    """Of this school's agents, oldest first, of every outcome."""
+    """Of this school's agents, oldest first, of every outcome. Those of clocks that the collector
+    does not believe are not in it; those whose agent knows its clock to be wrong are left out."""
+    simulated: bool = False
+    """Which results count: measured ones, or those of a simulator. Never both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +81,11 @@ class Cause:
     """Device and port, hop or address inside it, where known; infrastructure only."""
     owner: str
     certainty: Certainty
+    strength: Strength
     confidence: float
     """Share of such answers that were right in the calibration, 0 to 1."""
+    confidence_count: int
+    """How many answers that share is of; 0: nothing was counted and it is an assumption."""
     observed: Sequence[Observed]
     confirm: tuple[str, ...]
     """Keys of sentences: what would confirm or refute it."""
