@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp deb test-deb clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -32,8 +32,8 @@ format: setup ## put the code in the one form
 	.venv/bin/ruff check --fix .
 
 test-unit: setup ## tests against the built wheel
-	scripts/system-packages postgresql fonts-morisawa-bizud-gothic
-	$(PYTEST) -m 'not lab and not faults and not browser' -n $(WORKERS) --dist loadgroup
+	scripts/system-packages postgresql fonts-morisawa-bizud-gothic systemd=systemd-analyze
+	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
 	scripts/check-wheel
@@ -51,6 +51,13 @@ test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before 
 	scripts/system-packages postgresql
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' tests --timeout 900 -n 2 --dist loadfile
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' tests --timeout 900
+
+deb: setup ## the agent as a Debian package, dist/hakaru-agent_*.deb (DEB=--arch=arm64)
+	scripts/build-deb $(DEB)
+
+test-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
+	scripts/system-packages debootstrap systemd-container=systemd-nspawn
+	$(PYTEST) -m packaging tests --timeout 600 -s
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
@@ -88,4 +95,4 @@ lock: setup ## recompute the lock files
 	scripts/lock --upgrade
 
 clean: ## remove what the targets above made
-	rm -rf .venv dist demo-data tests/browser/node_modules
+	rm -rf .venv dist build demo-data tests/browser/node_modules

@@ -187,7 +187,7 @@ def reach(name: str, asked: str | None, failure: str | None, seen: str = "") -> 
     """A far end: None for what was not asked, a reason where it did not answer."""
     if asked is None:
         advice = {
-            "collector": "enrol: hakaru-agent enrol --collector URL --code CODE",
+            "collector": "run hakaru-agent enrol: it asks for QR code, or address and code",
             "responder": "give --target HOST:PORT or --config FILE",
         }
         return Line(name, Grade.WARN, "not asked: none is known", advice.get(name, ""))

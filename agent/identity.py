@@ -18,7 +18,7 @@ from wire.ids import is_uuid
 
 TOKEN_BYTES: Final = 32
 ADVICE: Final = (
-    "enrol first: hakaru-agent enrol --collector https://collector.example --code CODE "
+    "enrol first: hakaru-agent enrol --collector https://collector.example --code - "
     "(the code comes from: hakaru-collector school enrol-code SCHOOL)"
 )
 

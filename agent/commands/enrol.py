@@ -5,19 +5,21 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.enrol import Asked, EnrolFailed, enrol, new_client, read_code
 from agent.identity import TOKEN_BYTES, TransportRefused
 from agent.state import StateTrouble, prepare, state_directory
-from wire.enrolment_code import read_scanned
+from wire.enrolment_code import SCANNED, read_scanned
 from wire.parsing import Refused
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Example: hakaru-agent enrol --collector https://collector.example --code K7QM-3XTA-9H26"
+        "Without arguments it asks for the QR code, or address and code. "
+        "Example: hakaru-agent enrol --collector https://collector.example --code -"
     )
     parser.add_argument("--collector", metavar="URL", help="https://HOST[:PORT]")
     parser.add_argument("--code", help="the one-time code; - reads it from standard input")
@@ -75,6 +77,8 @@ class BadArguments(Exception):
 def _where_and_code(options: argparse.Namespace) -> tuple[str, str]:
     """Collector and code as given or as scanned. Raises BadArguments and EnrolFailed."""
     if options.scanned is None:
+        if options.collector is None and options.code is None:
+            return ask(_say, sys.stdin.readline)
         if options.collector is None or options.code is None:
             raise BadArguments("give --collector URL and --code CODE, or --scanned TEXT")
         return options.collector, read_code(options.code, sys.stdin.readline)
@@ -85,3 +89,22 @@ def _where_and_code(options: argparse.Namespace) -> tuple[str, str]:
         return read_scanned(text)
     except Refused as refused:
         raise BadArguments(f"--scanned: {refused}") from None
+
+
+def ask(say: Callable[[str], None], read_line: Callable[[], str]) -> tuple[str, str]:
+    """Ask a person, or a scanner that types; the code is in no argument. Raises BadArguments."""
+    say("Scan the QR code, or type the address of the collector: ")
+    first = read_line().strip()
+    if first.startswith(SCANNED):
+        try:
+            return read_scanned(first)
+        except Refused as refused:
+            raise BadArguments(f"scanned: {refused}") from None
+    if not first:
+        raise BadArguments("nothing was given: scan the QR code, or type address and code")
+    say("Code of the school, such as K7QM-3XTA-9H26: ")
+    return first, read_code("-", read_line)
+
+
+def _say(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)

@@ -307,6 +307,35 @@ def test_what_a_qr_code_says_is_all_it_needs(
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("scanned", [True, False])
+def test_without_arguments_it_asks_and_no_code_is_in_argv(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scanned: bool,
+) -> None:
+    """A scanner types the whole QR code; a person the address, then the code. Neither is shown."""
+    code = make_code(random.Random(1))
+    with Stub(grant) as stub:
+        typed = to_scan(stub.url, code) if scanned else f"{stub.url}\n{code}"
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
+        assert cli.main(["enrol", "--state", str(tmp_path)]) == 0
+    assert json.loads(stub.got[0].body)["code"] == code
+    said = capsys.readouterr()
+    assert "Scan the QR code, or type" in said.err
+    assert code not in said.out + said.err
+
+
+def test_nothing_given_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A closed standard input, such as a service's, ends it with what to do."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli.main(["enrol", "--state", str(tmp_path / "none")]) == 2
+    assert "nothing was given: scan the QR code" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -314,7 +343,6 @@ def test_what_a_qr_code_says_is_all_it_needs(
         (["--scanned", "hakaru-enrol https://c.example K7QM-3XTA-9H2C"], "a typing mistake"),
         (["--scanned", "x", "--code", "K"], "give neither beside it"),
         (["--code", "K"], "give --collector URL and --code CODE, or --scanned TEXT"),
-        ([], "give --collector URL and --code CODE, or --scanned TEXT"),
     ],
 )
 def test_arguments_that_do_not_fit_are_exit_code_2(

@@ -298,15 +298,16 @@ def test_an_operator_changes_agents_on_the_pages(serving: Serving) -> None:
     """A code with its QR code, shown once; replace, refuse and revoke, each in the audit log."""
     desk = desk_of(serving, "operator")
     shown = desk.send("/fleet/codes", school="B1").text
-    code = re.search(r"--code ([0-9A-Z-]{14})", shown)
+    code = re.search(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4})</code>", shown)
     assert code is not None
+    assert "--code" not in shown  # no code in the arguments of the command
     assert "<svg" in shown[shown.index('class="qr"') :]
     message = {"code": code[1], "agent_id": OTHER, "token_sha256": "6" * 64}
     enrolled = serving.client.post("/v1/enrol", json=message)
     assert enrolled.json()["school"]["code"] == "B1"
     assert code[1] not in desk.get("/fleet").text
     assert desk.send("/fleet/codes", school="nowhere").status_code == 404
-    assert "--code" in desk.send(f"/fleet/{OTHER}/replace").text
+    assert 'class="qr"' in desk.send(f"/fleet/{OTHER}/replace").text
     assert desk.send(f"/fleet/{OTHER}/confirm-move").status_code == 422
     assert desk.send(f"/fleet/{OTHER}/revoke").status_code == 303
     assert state(serving.store, OTHER) is State.REVOKED
