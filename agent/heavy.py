@@ -17,6 +17,7 @@ from agent.busy import LOOK_SECONDS, busy_bps
 from agent.config import Config, Planned
 from agent.context import Counters, Stepped
 from agent.failure import MeasurementFailed
+from agent.line_counters import with_line_counters
 from agent.ration import Ration
 from agent.slot import MAX_PUT_OFFS, Leave, NotNow, SlotDesk
 from agent.slot_request import quota_bps, wants_slot
@@ -211,7 +212,9 @@ class HeavyTests:
     async def _run(self, planned: Planned, context: Fields, leave: Leave) -> Measurement | None:
         with self._under_way():
             try:
-                capped = self.ration.capped(planned, self._day())
+                capped = with_line_counters(
+                    self.ration.capped(planned, self._day()), self._config.line
+                )
                 if not self._book(planned, None):
                     return None
                 whole: dict[str, Json] = {**context}

@@ -20,6 +20,7 @@ from agent.localise.counters import LinkCounters
 from agent.localise.evidence import Evidence, HopSeen, LoadSeen, Window
 from agent.localise.load import RAMP_SECONDS, Loaded, fill
 from agent.localise.route import Route, find_route, limited_engine
+from agent.localise.wan_link import WanLink
 from agent.localise.watch import LIMITED_LOADED_SECONDS, LIMITED_SECONDS, Watch
 from agent.network_card import Card
 from agent.path.source import source_of
@@ -52,6 +53,8 @@ class Plan:
     """Of the load; None: as fast as it goes."""
     interval_seconds: float
     """Between two echoes to a hop."""
+    wan: tuple[str, str] | None = None
+    """Address of the router and its port towards the internet, read over SNMP meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,10 @@ class Observation:
 
     route: Route
     directions: Mapping[Test, Observed]
+    wan_source: str | None = None
+    """Where the router's counters were read; None: nowhere."""
+    wan_unknown: str | None = None
+    """Why they could not be."""
 
 
 OnLoaded = Callable[[Loaded], None]
@@ -83,8 +90,14 @@ def observe(
     on_loaded: OnLoaded,
 ) -> Observation:
     """Run. ``on_loaded`` is told of each load as it ends. Raises :class:`MeasurementFailed`."""
-    run = _Run(plan, request, report, allowance, card)
-    return run.run(on_loaded)
+    wan = None if plan.wan is None else WanLink(*plan.wan, request.clock)
+    if wan is None:
+        return _Run(plan, request, report, allowance, card, None).run(on_loaded)
+    try:
+        wan.begin()
+        return _Run(plan, request, wan.ticking(report), allowance, card, wan).run(on_loaded)
+    finally:
+        wan.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +116,9 @@ class _Run:
         report: Report,
         allowance: Allowance,
         card: Card | None,
+        wan: WanLink | None,
     ) -> None:
+        self._wan = wan
         self._plan, self._request, self._report = plan, request, report
         self._allowance, self._card = allowance, card
         self._clock = request.clock
@@ -132,7 +147,7 @@ class _Run:
             )
             try:
                 watch.start()
-                parts = self._phases(watch, on_loaded)
+                parts = self._phases(watch, route, on_loaded)
             finally:
                 watch.stop()
         again = find_route(address, port, self._request, self._report, ends_at)
@@ -143,9 +158,11 @@ class _Run:
             directions={
                 part.loaded.seen.test: _observed(part, seen, changed=changed) for part in parts
             },
+            wan_source=None if self._wan is None else self._wan.source,
+            wan_unknown=None if self._wan is None else self._wan.unknown,
         )
 
-    def _phases(self, watch: Watch, on_loaded: OnLoaded) -> list[_Part]:
+    def _phases(self, watch: Watch, route: Route, on_loaded: OnLoaded) -> list[_Part]:
         before = self._idle("idle", IDLE_SECONDS, FIRST_SECONDS)
         parts: list[_Part] = []
         for number, test in enumerate(self._plan.tests):
@@ -163,6 +180,8 @@ class _Run:
                 report=self._report,
             )
             counters = self._counters(first, self._reading(), loaded)
+            behind = None if self._wan is None else self._wan.said(loaded, route.addresses)
+            counters += [] if behind is None else [behind]
             self._allowance.spend(loaded.result.total_bytes, self._plan.flows)
             on_loaded(loaded)
             settle_seconds = _settle(loaded.seen)

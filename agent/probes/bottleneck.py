@@ -23,7 +23,7 @@ from agent.localise.observe import Observation, Plan, observe
 from agent.localise.segments import compare
 from agent.network_card import card_towards
 from agent.probes import Findings, Progress, Report, Request
-from agent.probes.throughput import MAX_BYTES
+from agent.probes.throughput import MAX_BYTES, WAN_PORT, router_port
 from agent.target import parse_host_port
 from agent.throughput.connect import first_reachable
 from agent.throughput.connect import resolve as resolve_target
@@ -76,6 +76,14 @@ OPTIONS: Final[Mapping[str, Option]] = {
         form="endpoint",
         help="HOST:PORT of an open responder in the school, to compare the segments",
     ),
+    "wan_device": Option(
+        type=str,
+        default=None,
+        form="endpoint",
+        help="the router, read over SNMP: what crossed its port confirms or contradicts the link "
+        "behind it (an address in the access file)",
+    ),
+    "wan_port": WAN_PORT,
     "max_bytes": MAX_BYTES,
 }
 _METHOD: Final = (
@@ -109,6 +117,7 @@ def find(request: Request, report: Report, keep: Callable[[Observation], object]
         seconds=_number(options, "seconds"),
         rate_bps=None if rate_mbps is None else 1e6 * _number(options, "rate_mbps"),
         interval_seconds=_number(options, "interval_seconds"),
+        wan=router_port(options),
     )
     lan: dict[Test, Estimate] = {}
     values: dict[str, Json] = {}
@@ -185,6 +194,10 @@ def _context(seen: Observation, plan: Plan) -> dict[str, Json]:
         "address": plan.target.address[0],
         "trace_protocol": seen.route.protocol,
     }
+    if seen.wan_source is not None:
+        context["wan_source"] = seen.wan_source
+    if seen.wan_unknown is not None:
+        context["wan_unknown"] = seen.wan_unknown
     for test, found in seen.directions.items():
         control = found.evidence.load.congestion_control
         if control is not None:

@@ -145,19 +145,26 @@ def probe(request: Request, report: Report) -> Findings:
 
 def counters_of(options: Mapping[str, Scalar], clock: Clock) -> Counters | None:
     """Give the counters that the options name. Raises MeasurementFailed for what cannot be."""
-    interface, device, port = (
-        options[name] for name in ("wan_interface", "wan_device", "wan_port")
-    )
+    interface = options["wan_interface"]
     if isinstance(interface, str):
         return InterfaceCounters(interface, clock.monotonic_seconds)
+    named = router_port(options)
+    if named is None:
+        return None
+    from agent.snmp.wan import SnmpCounters  # noqa: PLC0415 - few tests read a router
+
+    return SnmpCounters(*named, clock)
+
+
+def router_port(options: Mapping[str, Scalar]) -> tuple[str, str] | None:
+    """Give router and port that the options name. Raises MeasurementFailed for half of it."""
+    device, port = options["wan_device"], options["wan_port"]
     if device is None and port is None:
         return None
     if not isinstance(device, str) or not isinstance(port, str):
         text = "wan_device and wan_port: found one without the other, allowed is both or neither"
         raise MeasurementFailed(FailureCode.TARGET_INVALID, Operation.PREPARE, text)
-    from agent.snmp.wan import SnmpCounters  # noqa: PLC0415 - few tests read a router
-
-    return SnmpCounters(device, port, clock)
+    return device, port
 
 
 _METHOD: Final = (

@@ -41,6 +41,8 @@ class SnmpCounters:
         self.header_bytes = 14 + 4 + 20 + 32
         """Ethernet with its check sequence (RFC 3635 section 3.2.6), IPv4, TCP with time stamps;
         the process says otherwise where the device counts otherwise."""
+        self.speed_bps: float | None = None
+        """Of the port, as the device says; None before the first reading, or not known."""
         self._address, self._port, self._clock = address, port, clock
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -139,6 +141,7 @@ class SnmpCounters:
             self._refused = str(told["refused"])
         elif "header_bytes" in told:
             self.header_bytes = int(told["header_bytes"])
+            self.speed_bps = told.get("speed_bps")
         else:
             self._newest = Reading(
                 told["at_seconds"], *(int(told[name]) for name in ("in", "in_p", "out", "out_p"))

@@ -53,7 +53,7 @@ async def _read(order: dict[str, Any], out: BinaryIO) -> None:
     file, chance = read_access(), random.SystemRandom()
     exchange = open_exchange(Engine.DIRECT, file, order["address"], limits, clock, chance)
     port, header_bytes = await _find(exchange, limits, order["port"])
-    _say(out, {"header_bytes": header_bytes})
+    _say(out, {"header_bytes": header_bytes, "speed_bps": port.speed_bps})
     whole = dict.fromkeys(NAMES, 0)
     last: dict[str, int] = {}
     due, failures = clock.monotonic_seconds(), 0

@@ -18,6 +18,7 @@ from agent.clock_watch import ClockWatch
 from agent.config import Config, LineSettings, Planned
 from agent.context import Reading
 from agent.identity import Enrolment, Identity
+from agent.line_counters import with_line_counters
 from agent.push import Pusher, PushSettings, new_client
 from agent.runner import Parts, Runner
 from agent.stamp.packet import ErrorEstimate
@@ -360,6 +361,44 @@ def test_the_full_length_run_is_marked_and_ten_seconds_long(
         assert all(each.context["options"]["seconds"] == 1 for each in usual)  # type: ignore[index,call-overload]  # JSON
     (one,) = calibrations
     assert one.context["options"]["seconds"] == 10  # type: ignore[index,call-overload]  # JSON
+
+
+ROUTER = LineSettings(wan_device="192.0.2.1", wan_port="ge0")
+CARD = LineSettings(wan_interface="eth1", wan_device="192.0.2.1", wan_port="ge0")
+AT_ROUTER = {"wan_device": "192.0.2.1", "wan_port": "ge0"}
+
+
+@pytest.mark.parametrize(
+    ("probe", "line", "given", "added"),
+    [
+        ("throughput", ROUTER, {}, AT_ROUTER),
+        ("throughput", CARD, {}, {"wan_interface": "eth1"}),
+        ("bottleneck", ROUTER, {}, AT_ROUTER),
+        ("bottleneck", CARD, {}, AT_ROUTER),  # it knows no interface of this machine
+        ("throughput", ROUTER, {"wan_interface": "eth7"}, {}),
+        ("throughput", ROUTER, {"wan_device": "192.0.2.9", "wan_port": "1"}, {}),
+        ("throughput", LineSettings(), {}, {}),
+        ("ookla", ROUTER, {}, {}),
+    ],
+)
+def test_a_test_of_the_policy_gets_the_counters_of_this_line(
+    probe: str, line: LineSettings, given: dict[str, str], added: dict[str, str]
+) -> None:
+    """The centre does not know the routers of schools; what a test names itself it keeps."""
+    planned = Planned(probe=probe, target="192.0.2.1:4443", options={"seconds": 3, **given})
+    found = with_line_counters(planned, line)
+    assert found == replace(planned, options={"seconds": 3, **given, **added})
+
+
+def test_heavy_tests_run_with_the_counters_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured has them; the ledger knows the test under the options of its plan."""
+    lab = Lab()
+    live(tmp_path, monkeypatch, settings([HEAVY], line=ROUTER), lab)
+    options = [each.context["options"] for each in lab.kept]
+    assert options
+    assert all(each == {**HEAVY.options, **AT_ROUTER} for each in options)
 
 
 @pytest.mark.parametrize("hours", [2, -2, 400 * 24, -400 * 24])

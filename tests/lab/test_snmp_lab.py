@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.netns import Host, Link, Rate, chain
+from tests.lab.test_bottleneck_lab import far_end
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+LINE_BPS = 20_000_000
 FIELDS = ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets")
 
 
@@ -29,12 +31,13 @@ def snmpd(tmp_path: Path) -> Iterator[tuple[Host, Host, Path]]:
     if shutil.which("snmpd") is None:
         pytest.fail("snmpd is missing: apt-get install snmpd", pytrace=False)
     config = tmp_path / "snmpd.conf"
-    config.write_text(
-        "rocommunity public default\nagentAddress udp:161\n"
-        'createUser reader SHA-256 "correct horse" AES "battery staple"\nrouser reader priv\n'
-    )
-    with chain([Link(), Link(down=Rate(20_000_000), up=Rate(20_000_000))]) as hosts:
+    with chain([Link(), Link(down=Rate(LINE_BPS), up=Rate(LINE_BPS))]) as hosts:
         client, router = hosts[0], hosts[1]
+        config.write_text(
+            "rocommunity public default\nagentAddress udp:161\n"
+            'createUser reader SHA-256 "correct horse" AES "battery staple"\nrouser reader priv\n'
+            f"interface {wan(router)} 6 {LINE_BPS}\n"  # a veth would say 10 Gbit/s
+        )
         client.run("ping", "-q", "-c", "1", hosts[2].address)
         for host in hosts[1:]:
             settle_neighbours(host)
@@ -167,3 +170,25 @@ def test_the_probe_reads_a_real_snmpd(snmpd: tuple[Host, Host, Path], engine: st
     assert result["values"]["profile"] == "net-snmp"
     assert result["values"]["ports_up_count"] >= 2
     assert result["values"]["uptime_seconds"] > 0
+
+
+def test_the_routers_port_confirms_the_link_behind_it(snmpd: tuple[Host, Host, Path]) -> None:
+    """The delay names the line; the port of the router, over SNMP, says that it was full."""
+    client, router, access = snmpd
+    far = "10.99.1.2:4443"
+    with far_end(Host(router.name[:-1] + "2", "10.99.1.2", ""), far):
+        ran = subprocess.run(
+            client.command(
+                sys.executable, "-m", "agent.cli", "measure", "bottleneck", "--target", far,
+                "--seconds", "10", "--direction", "upload", "--json",
+                "--wan-device", router.address, "--wan-port", wan(router),
+            ),
+            capture_output=True, text=True, check=False, timeout=120, env=environment(access),
+        )  # fmt: skip
+    result = json.loads(ran.stdout)
+    assert result["outcome"] == "ok", ran.stderr
+    values = result["values"]
+    print(values, result["context"])
+    assert result["context"]["wan_source"] == f"snmp {router.address} {wan(router)}"
+    assert (values["upload_from_hop_count"], values["upload_to_hop_count"]) == (1, 2)
+    assert values["upload_counters"] == "confirm"
