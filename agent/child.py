@@ -17,6 +17,7 @@ from agent import guard
 from agent.clock import SystemClock
 from agent.dns_probe.plan import SYSTEM, system_resolvers
 from agent.failure import MeasurementFailed
+from agent.lan.gateway import gateway_now
 from agent.measure import measure
 from agent.probes import Progress, Request, load
 from wire.codec import encode
@@ -53,6 +54,9 @@ def _guard(targets: list[str] | None, probe: str, target: str) -> None:
     if probe == "dns" and target == SYSTEM:  # the appliance's own resolvers are its own word
         with contextlib.suppress(MeasurementFailed):  # there is none: the probe says so
             own = system_resolvers("auto")
+    elif probe == "gateway":  # the appliance's own router is its own word
+        with contextlib.suppress(MeasurementFailed):
+            own = [gateway_now()[1].partition("%")[0]]
     guard.install(targets, own)
 
 

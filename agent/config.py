@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent import config_checks as local
 from agent.allowed import Allowed
+from agent.lan.leave import MOST_PACKETS_PER_SECOND, Rule
 from agent.push import PushSettings
 from agent.slot import WhenUnreachable
 from agent.snmp.polling import PollSettings
@@ -66,6 +67,8 @@ class Config:
     budget: Budget = field(default_factory=Budget)
     line: LineSettings = field(default_factory=LineSettings)
     snmp: PollSettings = field(default_factory=PollSettings)
+    lan: Rule = field(default_factory=Rule)
+    """What approved checks of the LAN may do here."""
     ntp_server: str | None = None
     """HOST or HOST:PORT of a time server to compare the clock with, beside the collector."""
     closed: tuple[Closed, ...] = ()
@@ -128,6 +131,7 @@ _TOP_KEYS: Final = (
     "allow",
     "slots",
     "snmp",
+    "lan",
     "closed",
     "blackouts",
     "tests",
@@ -151,6 +155,7 @@ def parse(given: Mapping[str, Any], name: str) -> Config:
         budget=reading.read_budget(top.table("budget", reading.BUDGET_KEYS)),
         line=_line(top.table("line", _LINE_KEYS)),
         snmp=_snmp(top.table("snmp", ("access_file", "poll_seconds", "report_seconds"))),
+        lan=_lan(top.table("lan", ("checks", "networks", "packets_per_second"))),
         allow=top.table("allow", ("targets",)).take("targets", Allowed(), local.allowed),
         policy_source=source or "central",
         slots=_slots(top.table("slots", ("when_unreachable",))),
@@ -216,6 +221,17 @@ def _snmp(table: Table) -> PollSettings:
         poll_seconds=table.take("poll_seconds", usual.poll_seconds, checks.seconds(10, 3_600)),
         report_seconds=table.take(
             "report_seconds", usual.report_seconds, checks.seconds(60, 86_400)
+        ),
+    )
+
+
+def _lan(table: Table) -> Rule:
+    usual = Rule()
+    return Rule(
+        checks=table.take("checks", usual.checks, local.lan_checks),
+        networks=table.take("networks", usual.networks, local.networks),
+        packets_per_second=table.take(
+            "packets_per_second", usual.packets_per_second, checks.whole(1, MOST_PACKETS_PER_SECOND)
         ),
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from agent.allowed import Allowed, EntryRefused, read_entries
 from agent.identity import TransportRefused, collector_address
+from wire.approval import CHECKS, networks_of
 from wire.checks import Wrong, text
 from wire.target import TargetRefused, parse_host_port
 
@@ -61,4 +62,22 @@ def allowed(value: object) -> Allowed:
     try:
         return read_entries(value)
     except EntryRefused:
+        raise Wrong(words) from None
+
+
+def lan_checks(value: object) -> tuple[str, ...]:
+    """Checks of the LAN that may run where they are approved; an empty list forbids all."""
+    if not isinstance(value, list) or not all(one in CHECKS for one in value):
+        raise Wrong(f"a list of {' '.join(CHECKS)}, or [] for none")
+    return tuple(one for one in CHECKS if one in value)
+
+
+def networks(value: object) -> tuple[str, ...]:
+    """Ranges of addresses."""
+    words = "a list of ranges such as 192.0.2.0/24"
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Wrong(words)
+    try:
+        return tuple(map(str, networks_of(value)))
+    except ValueError:
         raise Wrong(words) from None

@@ -97,6 +97,8 @@ class Runner:
         """Told of every result that was kept."""
         self.on_status: Callable[[Mapping[str, Json]], None] = lambda _: None
         """Told what ``hakaru-agent status`` shows."""
+        self.on_new_day: Callable[[datetime], None] = lambda _: None
+        """Told when the local day has changed, and at the start."""
         self._planned_for: date | None = None
         self._planned: tuple[Slot, ...] = ()
         self._config = parts.config if parts.steering is None else parts.steering.config
@@ -481,4 +483,5 @@ class Runner:
                 for slot in plan(day, config.timetable, self._parts.identity.agent_id).slots
             )
             self._planned_for = today
+            self.on_new_day(self.now())
         return self._planned

@@ -15,6 +15,7 @@ SPOOL_FILE: Final = "spool.db"
 IDENTITY_FILE: Final = "identity.json"
 STATUS_FILE: Final = "status.json"
 LOCK_FILE: Final = "lock"
+STATE_VARIABLE: Final = "HAKARU_STATE"
 _PRIVATE_DIRECTORY: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 
@@ -40,7 +41,7 @@ def state_directory(
     """
     if given:
         return Path(given).expanduser()
-    if named := environment.get("HAKARU_STATE"):
+    if named := environment.get(STATE_VARIABLE):
         return Path(named)
     if system.is_dir() and os.access(system, os.W_OK | os.X_OK):
         return system

@@ -4,6 +4,7 @@ from agent.failure import MeasurementFailed
 from wire import target
 from wire.failure import FailureCode, Operation
 from wire.target import TargetRefused
+from wire.target_forms import LAN
 
 
 def parse_host(text: str) -> str:
@@ -31,3 +32,9 @@ def parse_host_port(text: str, default_port: int | None = None) -> tuple[str, in
 def invalid(error: TargetRefused) -> MeasurementFailed:
     """Make the failure of a target that was refused."""
     return MeasurementFailed(FailureCode.TARGET_INVALID, Operation.PREPARE, str(error))
+
+
+def parse_lan(text: str) -> None:
+    """Read the word for the appliance's own network. Raises :class:`MeasurementFailed`."""
+    if text != LAN:
+        raise invalid(TargetRefused(text, f"the word {LAN}: the appliance's own network"))

@@ -56,6 +56,10 @@ class FailureCode(StrEnum):
     """The whole measurement passed its deadline and was ended."""
     # on this side
     PERMISSION_DENIED = "permission_denied"
+    NOT_APPROVED = "not_approved"
+    """Nobody approved this check here, or the appliance forbids it. No packet left."""
+    UNSUPPORTED = "unsupported"
+    """This machine or this network has not what the measurement needs: no radio, no IPv4."""
     RESOURCE_EXHAUSTED = "resource_exhausted"
     PROBE_CRASHED = "probe_crashed"
     CANCELLED = "cancelled"

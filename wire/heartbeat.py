@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from wire.approval import Approval
 from wire.measurement import Json, nothing
 from wire.version import SCHEMA_VERSION
 
@@ -156,4 +157,6 @@ class Reply:
     """None: the agent's is current."""
     suppress: Suppress | None = None
     commands: tuple[Command, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """All that hold or will hold for the agent's school; what is not here does not hold."""
     identity: IdentityHints = field(default_factory=IdentityHints)

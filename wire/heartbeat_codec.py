@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
+from wire.approval import MAX_APPROVALS
+from wire.approval_codec import approval_in, approval_out
 from wire.codec import Refused, Words, format_time, parse_object
 from wire.fields import read_line, read_seconds, read_time, read_uuid, read_whole
 from wire.heartbeat import (
@@ -146,6 +148,7 @@ def encode_reply(reply: Reply) -> bytes:
                 }
                 for each in reply.commands
             ],
+            "approvals": [approval_out(each) for each in reply.approvals],
             "identity": {
                 "renew": reply.identity.renew,
                 **_present(seen_from=reply.identity.seen_from),
@@ -164,6 +167,7 @@ def decode_reply(raw: bytes) -> Reply:
         policy=_may(message, "policy", _offer),
         suppress=_may(message, "suppress", _suppress),
         commands=_list(message, "commands", MAX_COMMANDS, _command),
+        approvals=_list(message, "approvals", MAX_APPROVALS, approval_in),
         identity=IdentityHints(
             renew=identity.get("renew") is True,
             seen_from=_may(identity, "seen_from", read_line, "identity."),

@@ -15,6 +15,8 @@ from wire.target_url import parse_url
 
 SYSTEM: Final = "system"
 """Target of a DNS test: the appliance's own resolver, whichever it is."""
+LAN: Final = "lan"
+"""Target of a test that looks at the appliance's own network: no host is named."""
 OOKLA_HOST: Final = "www.speedtest.net"
 
 Options = Mapping[str, Json]
@@ -62,6 +64,12 @@ def _resolver(target: str, _options: Options) -> tuple[str, ...]:
     return () if target == SYSTEM else (parse_host_port(target, 53)[0],)
 
 
+def _lan(target: str, _options: Options) -> tuple[str, ...]:
+    if target != LAN:
+        raise TargetRefused(target, f"the word {LAN}: the appliance's own network")
+    return ()
+
+
 def _url(target: str, options: Options) -> tuple[str, ...]:
     return (parse_url(target, http_allowed=options.get("allow_http") is True).host,)
 
@@ -90,6 +98,7 @@ _FORMS: Final[Mapping[str, Callable[[str, Options], tuple[str, ...]]]] = {
     "host_port": _host_port,
     "endpoint": _endpoint,
     "resolver": _resolver,
+    "lan": _lan,
     "url": _url,
     "service": _service,
     "ndt7": _ndt7,

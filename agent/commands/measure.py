@@ -40,6 +40,11 @@ EXAMPLES = {
     "traceroute": "hakaru-agent measure traceroute --target www.example.com --protocol tcp",
     "path_mtu": "hakaru-agent measure path_mtu --target centre.example --tcp-port 4443",
     "public_address": "hakaru-agent measure public_address --target centre.example:3478",
+    "gateway": "hakaru-agent measure gateway --target lan --count 20",
+    "dhcp": "hakaru-agent measure dhcp --target lan --expected-servers 192.0.2.1",
+    "lan_devices": "hakaru-agent measure lan_devices --target lan",
+    "lan_listen": "hakaru-agent measure lan_listen --target lan --seconds 20",
+    "wifi_scan": "hakaru-agent measure wifi_scan --target lan --own-names school-wifi",
     "snmp": "hakaru-agent measure snmp --target 192.0.2.1 --seconds 30",
 }
 

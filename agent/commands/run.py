@@ -23,6 +23,7 @@ from agent.describe import one_line
 from agent.failure import MeasurementFailed
 from agent.heartbeat import Heart
 from agent.identity import TOKEN_BYTES, Enrolment, Identity, TransportRefused
+from agent.lan.keeper import LanKeeper
 from agent.push import Pusher, new_client
 from agent.renewal import Renewal
 from agent.runner import Parts, Runner
@@ -32,6 +33,7 @@ from agent.snmp.wan import SnmpCounters
 from agent.spool import Spool
 from agent.state import (
     SPOOL_FILE,
+    STATE_VARIABLE,
     STATUS_FILE,
     StateTrouble,
     locked,
@@ -115,6 +117,7 @@ def live(
             if who is None or who.active is None:
                 print(f"not enrolled (state in {directory}): {identity.ADVICE}", file=sys.stderr)
                 return 1
+            os.environ[STATE_VARIABLE] = str(directory.resolve())  # for checks of the LAN
             with watched or contextlib.nullcontext():
                 return asyncio.run(
                     _run(config, who, directory, once=once, command=command, watched=watched)
@@ -182,6 +185,8 @@ async def _run(
             steering = Steering(config, directory)
             vitals.policy = steering.report
             heart = Heart(vitals, who.active, client, clock, chance)
+            lan = LanKeeper(directory, config.lan, who.active.school_code)
+            heart.listeners.append(lan.hear)
             slots = SlotDesk(who.active, client, chance, config.slots)
 
             def use(enrolment: Enrolment) -> None:
@@ -212,6 +217,7 @@ async def _run(
                     heart=heart,
                 )
             )
+            runner.on_new_day = lan.new_day
             pusher.on_change = heart.on_change = runner.write_status
             if watched is not None:
                 watched.watch(runner)

@@ -76,6 +76,11 @@ REGISTRY: Final[Mapping[str, str]] = {
     "path_mtu": "agent.probes.path_mtu",
     "public_address": "agent.probes.public_address",
     "snmp": "agent.probes.snmp",
+    "gateway": "agent.probes.gateway",
+    "dhcp": "agent.probes.dhcp",
+    "lan_devices": "agent.probes.lan_devices",
+    "lan_listen": "agent.probes.lan_listen",
+    "wifi_scan": "agent.probes.wifi_scan",
 }
 """Name to module. Modules are imported when first used, so a small box pays only for its own."""
 

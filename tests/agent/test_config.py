@@ -60,8 +60,23 @@ BAD = [
         "spol = {}" + GOOD,
         (
             "spol: found an unknown key, allowed is one of allow blackouts budget clock closed "
-            "line policy push slots snmp spool state_dir tests zone; did you mean spool?"
+            "lan line policy push slots snmp spool state_dir tests zone; did you mean spool?"
         ),
+    ),
+    (
+        '[lan]\nchecks = ["dchp"]' + GOOD,
+        (
+            "lan.checks: found ['dchp'], allowed is a list of lan_devices dhcp lan_listen, or [] "
+            "for none"
+        ),
+    ),
+    (
+        '[lan]\nnetworks = ["192.0.2.1/24"]' + GOOD,
+        ("lan.networks: found ['192.0.2.1/24'], allowed is a list of ranges such as 192.0.2.0/24"),
+    ),
+    (
+        "[lan]\npackets_per_second = 101" + GOOD,
+        "lan.packets_per_second: found 101, allowed is a whole number from 1 to 100",
     ),
     ("state_dir = 7" + GOOD, "state_dir: found 7, allowed is text that is not empty"),
     (

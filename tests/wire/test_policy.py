@@ -345,8 +345,11 @@ def test_files_that_are_no_policy_are_named(text: str, message: str) -> None:
 def test_every_probe_can_stand_in_a_policy() -> None:
     """A new probe is known to policies by its own table."""
     for name, form in PROBES.items():
-        target = {"host": "a.example", "resolver": "system", "url": "https://a.example/"}.get(
-            form.target, "a.example:1" if form.target != "ndt7" else "wss://a.example"
-        )
+        target = {
+            "host": "a.example",
+            "resolver": "system",
+            "url": "https://a.example/",
+            "lan": "lan",
+        }.get(form.target, "a.example:1" if form.target != "ndt7" else "wss://a.example")
         target = "www.speedtest.net" if form.target == "service" else target
         read(changed("tests.1", {"probe": name, "target": target, "runs": {"quiet": 1}}))

@@ -27,6 +27,7 @@ GOOD = {
     "host_port": ("[2001:db8::1]:4443", ("2001:db8::1",)),
     "endpoint": ("192.0.2.7", ("192.0.2.7",)),
     "resolver": ("system", ()),
+    "lan": ("lan", ()),
     "url": ("https://www.example/x?y", ("www.example",)),
     "service": ("www.speedtest.net", ("www.speedtest.net",)),
     "ndt7": ("wss://ndt.example:4443/", ("ndt.example",)),
