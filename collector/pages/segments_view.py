@@ -43,8 +43,8 @@ class CauseLine:
     owner: str
     certainty: str
     """``named`` or ``suspected``."""
-    percent: str
-    """Share of such answers that were right in the calibration."""
+    confidence: str
+    """How many of such answers were right in the calibration, or that nothing was counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,13 @@ def _cause(words: Words, findings: Mapping[str, FindingDefinition], cause: Cause
         place=cause.place or "",
         owner=words(f"segment_owner.{cause.owner}"),
         certainty=cause.certainty.value,
-        percent=f"{cause.confidence * 100:.0f}",
+        confidence=words("path.confidence_assumed")
+        if cause.confidence_count == 0
+        else words(
+            "path.confidence",
+            percent=f"{cause.confidence * 100:.0f}",
+            count=cause.confidence_count,
+        ),
     )
 
 

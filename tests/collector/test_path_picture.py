@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collector import resources
-from collector.causes.model import Cause, Causes, Certainty
+from collector.causes.model import Cause, Causes, Certainty, Strength
 from collector.causes.segments import BOUNDS, Piece, PieceState, pieces
 from collector.judge.criteria_file import load_criteria
 from collector.pages.i18n import words
@@ -32,7 +32,9 @@ def cause(finding_id: str, **changes: Any) -> Cause:
         place=None,
         owner=FINDINGS[finding_id].owner.value,
         certainty=Certainty.NAMED,
+        strength=Strength.TOLD,
         confidence=0.93,
+        confidence_count=41,
         observed=(),
         confirm=(),
         measures=(),
@@ -154,7 +156,11 @@ def test_the_picture_names_cause_owner_place_and_certainty(language: str) -> Non
     found = Causes(
         causes=(
             cause("router_limit", place="<b>rt1</b>"),
-            replace(cause("cloud_side"), finding_id="gone", certainty=Certainty.SUSPECTED),
+            replace(
+                cause("cloud_side", confidence_count=0),
+                finding_id="gone",
+                certainty=Certainty.SUSPECTED,
+            ),
         ),
         looked_at={},
     )
@@ -165,15 +171,15 @@ def test_the_picture_names_cause_owner_place_and_certainty(language: str) -> Non
     )
     router = next(one for one in picture.pieces if one.segment == "router")
     assert picture.summary == text("path_summary.trouble", pieces=text("segment.router"))
-    assert (router.state, router.causes[0].certainty, router.causes[0].percent) == (
-        "trouble", "named", "93",
-    )  # fmt: skip
+    assert (router.state, router.causes[0].certainty) == ("trouble", "named")
+    assert router.causes[0].confidence == text("path.confidence", percent="93", count=41)
     assert router.causes[0].name == FINDINGS["router_limit"].names[language]
     assert router.causes[0].owner == text("segment_owner.integrator")
     assert [one.speaks for one in router.figures] == ["against"]
     assert "97 %" in router.figures[0].text
     cloud = next(one for one in picture.pieces if one.segment == "cloud")
     assert (cloud.state, cloud.causes[0].name) == ("suspected", "gone")
+    assert cloud.causes[0].confidence == text("path.confidence_assumed")
 
 
 def test_the_page_of_a_school_has_the_picture(serving: Serving) -> None:
