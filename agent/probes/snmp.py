@@ -16,6 +16,7 @@ from agent.snmp import profiles
 from agent.snmp.client import Client
 from agent.snmp.exchange import Exchange
 from agent.snmp.limits import Limits
+from agent.snmp.place import Here, Whereabouts
 from agent.snmp.reading import Reading, read_all, read_counters
 from agent.snmp.report import values
 from agent.snmp.session import Engine, open_exchange, read_access
@@ -67,25 +68,36 @@ def probe(request: Request, report: Report) -> Findings:
     exchange = open_exchange(
         Engine(str(options["engine"])), file, address, limits, request.clock, request.random
     )
-    return asyncio.run(_read_and_close(exchange, limits, seconds, request, report))
+    here = Whereabouts(file.devices).look(address)
+    return asyncio.run(_read_and_close(exchange, limits, seconds, request, report, here))
 
 
 async def _read_and_close(
-    exchange: Exchange, limits: Limits, seconds: float, request: Request, report: Report
+    exchange: Exchange,
+    limits: Limits,
+    seconds: float,
+    request: Request,
+    report: Report,
+    here: Here,
 ) -> Findings:
     try:
-        return await _read_twice(exchange, limits, seconds, request, report)
+        return await _read_twice(exchange, limits, seconds, request, report, here)
     finally:
         exchange.close()
 
 
 async def _read_twice(
-    exchange: Exchange, limits: Limits, seconds: float, request: Request, report: Report
+    exchange: Exchange,
+    limits: Limits,
+    seconds: float,
+    request: Request,
+    report: Report,
+    here: Here,
 ) -> Findings:
     tally = Tally()
     report(_progress("reading", 0.0, seconds))
     client = Client(exchange, limits, request.clock)
-    reading = await read_all(client, profiles.load())
+    reading = await read_all(client, profiles.load(), here)
     tally.take(reading.sample)
     context: dict[str, Json] = {
         "snmp_version": exchange.version.value,

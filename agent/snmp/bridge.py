@@ -1,7 +1,10 @@
-"""Forwarding tables: how many addresses stand behind each port. Pure; no address is kept."""
+"""Forwarding tables: how many addresses stand behind each port. Pure; no address is kept.
+
+The few that the caller names itself (its own, its gateway's) are told their port.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,9 +25,13 @@ class Forwarding:
     """Different ones; None where the device has no such table."""
     by_interface: Mapping[int, int] = field(default_factory=dict)
     """By ifIndex."""
+    found: Mapping[Oid, int] = field(default_factory=dict, repr=False)
+    """ifIndex by address, of those that were sought and stand behind one port."""
 
 
-def parse_forwarding(ports: Rows, plain: Rows, by_vlan: Rows) -> Forwarding:
+def parse_forwarding(
+    ports: Rows, plain: Rows, by_vlan: Rows, sought: Collection[Oid] = ()
+) -> Forwarding:
     """Count. An address that is known in several VLANs counts once a port."""
     if not plain and not by_vlan:
         return Forwarding()
@@ -44,4 +51,11 @@ def parse_forwarding(ports: Rows, plain: Rows, by_vlan: Rows) -> Forwarding:
                 continue
             everywhere.add(address)
             seen[interfaces.get(port, port)].add(address)
-    return Forwarding(len(everywhere), {port: len(found) for port, found in seen.items()})
+    places = {
+        address: [port for port, behind in seen.items() if address in behind] for address in sought
+    }
+    return Forwarding(
+        len(everywhere),
+        {port: len(behind) for port, behind in seen.items()},
+        {address: found[0] for address, found in places.items() if len(found) == 1},
+    )

@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from agent.clock import Clock, SystemClock
@@ -22,6 +23,8 @@ from agent.snmp.access import AccessFile
 from agent.snmp.client import Client
 from agent.snmp.exchange import Exchange
 from agent.snmp.limits import Limits
+from agent.snmp.place import Here, Whereabouts
+from agent.snmp.profiles import Profile
 from agent.snmp.session import Engine, open_exchange, read_access
 from agent.snmp.watching import Told, Watched
 
@@ -45,13 +48,27 @@ async def _poll(file: AccessFile, order: dict[str, Any], out: BinaryIO) -> None:
     limits, clock = Limits(device_seconds=order["device_seconds"]), SystemClock()
     at_once = asyncio.Semaphore(limits.devices_at_once)
     known, chance = profiles.load(), random.SystemRandom()
-    count = max(1, len(file.devices))
+    count, whereabouts = max(1, len(file.devices)), Whereabouts(file.devices)
     async with asyncio.TaskGroup() as group:
         for place, address in enumerate(file.devices):
             exchange = open_exchange(Engine.DIRECT, file, address, limits, clock, chance)
-            watched = Watched(known, lambda found=exchange: Client(found, limits, clock))  # type: ignore[misc] # a lambda's default
+            watched = _watched(address, exchange, known, limits, clock, whereabouts)
             delay = order["poll_seconds"] * place / count
             group.create_task(_watch(address, watched, exchange, order, delay, at_once, clock, out))
+
+
+def _watched(
+    address: str,
+    exchange: Exchange,
+    known: Sequence[Profile],
+    limits: Limits,
+    clock: Clock,
+    whereabouts: Whereabouts,
+) -> Watched:
+    def look() -> Here:
+        return whereabouts.look(address)
+
+    return Watched(known, lambda: Client(exchange, limits, clock), look)
 
 
 async def _watch(

@@ -87,3 +87,17 @@ ENTITY: Final = _columns("1.3.6.1.2.1.47.1.1.1.1", description=2, software=10, m
 PROCESSORS: Final = _columns("1.3.6.1.2.1.25.3.3.1", load=2)  # HOST-RESOURCES-MIB, RFC 2790
 STORAGE: Final = _columns("1.3.6.1.2.1.25.2.3.1", type=2, units=4, size=5, used=6)
 STORAGE_RAM: Final = parse_oid("1.3.6.1.2.1.25.2.1.2")
+DEFAULT_ROUTE: Final = {  # IP-FORWARD-MIB inetCidrRouteTable, RFC 4292: rows of 0.0.0.0/0 only
+    name: (*parse_oid(f"1.3.6.1.2.1.4.24.7.1.{column}"), 1, 4, 0, 0, 0, 0, 0)
+    for name, column in (("interface", 7), ("metric", 12))
+}
+DEFAULT_ROUTE_CIDR: Final = {  # ipCidrRouteTable, RFC 2096: destination and mask 0.0.0.0
+    name: (*parse_oid(f"1.3.6.1.2.1.4.24.4.1.{column}"), 0, 0, 0, 0, 0, 0, 0, 0)
+    for name, column in (("interface", 5), ("metric", 11))
+}
+DEFAULT_ROUTE_OLD: Final = {  # ipRouteTable, RFC 1213: destination 0.0.0.0
+    name: (*parse_oid(f"1.3.6.1.2.1.4.21.1.{column}"), 0, 0, 0)
+    for name, column in (("interface", 2), ("metric", 3))
+}
+"""One number short of the row, so that a walk finds it."""
+STACK: Final = parse_oid("1.3.6.1.2.1.31.1.2.1.3")  # IF-MIB ifStackStatus: higher, lower

@@ -1,9 +1,10 @@
 """What is asked of a device: everything now and then, counters in between.
 
-Forwarding and ARP tables are counted and dropped at once; nothing of them is in a reading.
+Forwarding and ARP tables are counted and dropped at once; of them a reading has numbers, and the
+names of the ports behind which this appliance, its gateway and devices of the access file stand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from agent.snmp.equipment import Part, PowerOverEthernet, System
 from agent.snmp.interfaces import NOT_PHYSICAL, Port, parse_ports
 from agent.snmp.limits import Trouble
 from agent.snmp.neighbours import Neighbours, parse_neighbours
+from agent.snmp.place import NOWHERE, Here, Place, place, read_wan, sought
 from agent.snmp.profiles import Figure, Profile
 from agent.snmp.text import number
 from agent.snmp.values import Kind, Oid, Value
@@ -62,11 +64,12 @@ class Reading:
     vlans_count: int | None
     arp_count: int | None
     topology_changes: Count | None
+    place: Place = field(default_factory=Place)
     troubles: frozenset[Trouble] = field(default_factory=frozenset)
     questions_count: int = 0
 
 
-async def read_all(client: Client, known: Sequence[Profile]) -> Reading:
+async def read_all(client: Client, known: Sequence[Profile], here: Here = NOWHERE) -> Reading:
     """Read everything. Raises :class:`~agent.failure.MeasurementFailed` for a silent device.
 
     The most useful comes first: where time runs out, the rest is missing and
@@ -96,7 +99,8 @@ async def read_all(client: Client, known: Sequence[Profile]) -> Reading:
     tree = await client.get(oids.SPANNING_TREE.values())
     changes = number(tree.get(oids.SPANNING_TREE["changes"]), Kind.COUNTER32)
     vlans = await client.table(tuple(oids.VLANS.values()), _MOST_ADDRESSES)
-    forwarding = await _forwarding(client)
+    forwarding = await _forwarding(client, sought(here))
+    wan = await read_wan(client, ports)
     arp = await client.table(tuple(oids.ARP.values()), _MOST_ADDRESSES)
     sample = Sample(
         moment=Moment(at_seconds, system.uptime_ticks),
@@ -110,12 +114,13 @@ async def read_all(client: Client, known: Sequence[Profile]) -> Reading:
         profile=profile,
         ports=ports,
         neighbours=neighbours,
-        forwarding=forwarding,
+        forwarding=replace(forwarding, found={}),
         power=power,
         parts=parts,
         vlans_count=len(vlans) or None,
         arp_count=len(arp) or None,
         topology_changes=None if changes is None else Count(changes, 32),
+        place=place(here, forwarding.found, ports, wan),
         troubles=frozenset(client.troubles | troubles),
         questions_count=client.questions_count,
     )
@@ -200,10 +205,10 @@ async def _parts(client: Client) -> tuple[Part, ...]:
     return equipment.parse_parts(await client.get(wanted), indices) if wanted else ()
 
 
-async def _forwarding(client: Client) -> Forwarding:
+async def _forwarding(client: Client, wanted: Collection[Oid]) -> Forwarding:
     ports = await client.table(tuple(oids.BRIDGE_PORTS.values()))
     by_vlan = await client.table(tuple(oids.FORWARDING_VLAN.values()), _MOST_ADDRESSES)
     plain: Rows = {}
     if not by_vlan:
         plain = await client.table(tuple(oids.FORWARDING.values()), _MOST_ADDRESSES)
-    return parse_forwarding(ports, plain, by_vlan)
+    return parse_forwarding(ports, plain, by_vlan, wanted)

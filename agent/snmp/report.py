@@ -17,6 +17,7 @@ from wire.measurement import Json
 
 MOST_PORTS_BYTES: Final = 34_000
 MOST_NEIGHBOURS_BYTES: Final = 14_000
+MOST_DEVICE_PORTS_BYTES: Final = 6_000
 """A record holds at most 65,536 bytes; what is left off is counted."""
 SLOW_BPS: Final = 100_000_000
 _MOST_NUMBER: Final = 1 << 62
@@ -29,6 +30,7 @@ def values(reading: Reading, tally: Tally, before: Reading | None = None) -> dic
     _tell_figures(found, tally)
     _tell_ports(found, reading, tally)
     _tell_rest(found, reading)
+    _tell_place(found, reading)
     if before is not None and not tally.restarts_count and not tally.replaced:
         elapsed = reading.sample.moment.at_seconds - before.sample.moment.at_seconds
         changes = risen(before.topology_changes, reading.topology_changes, elapsed)
@@ -86,7 +88,15 @@ def _tell_ports(found: dict[str, Json], reading: Reading, tally: Tally) -> None:
     errors = [one["error_ratio"] for _, one in told if "error_ratio" in one]
     discards = [one["discard_ratio"] for _, one in told if "discard_ratio" in one]
     listed = [(port, one) for port, one in told if port.is_up or _is_bad(one)]
-    listed.sort(key=lambda item: (not _is_bad(item[1]), not item[0].is_ethernet, item[0].index))
+    told_of = _linking(reading)
+    listed.sort(
+        key=lambda item: (
+            item[0].name not in told_of,
+            not _is_bad(item[1]),
+            not item[0].is_ethernet,
+            item[0].index,
+        )
+    )
     kept, left = _fitting([one for _, one in listed], MOST_PORTS_BYTES)
     found |= {
         "ports_count": len(counted),
@@ -104,6 +114,15 @@ def _tell_ports(found: dict[str, Json], reading: Reading, tally: Tally) -> None:
         "ports": kept or None,
         "ports_left_off_count": left or None,
     }
+
+
+def _linking(reading: Reading) -> frozenset[str | None]:
+    """Ports that lead to other devices: where not all ports fit, these do."""
+    at = reading.place
+    names = (one.port for one in reading.neighbours.infrastructure)
+    return frozenset(
+        (at.appliance_port, at.gateway_port, at.wan_port, *at.device_ports.values(), *names)
+    )
 
 
 def _is_bad(told: dict[str, Any]) -> bool:
@@ -184,6 +203,21 @@ def _tell_rest(found: dict[str, Json], reading: Reading) -> None:
         found["parts"] = [
             {"model": part.model, "software": part.software or ""} for part in reading.parts
         ]
+
+
+def _tell_place(found: dict[str, Json], reading: Reading) -> None:
+    at = reading.place
+    devices, _ = _fitting(
+        [{"device": device, "port": port} for device, port in sorted(at.device_ports.items())],
+        MOST_DEVICE_PORTS_BYTES,
+    )
+    found |= {
+        "appliance_port": at.appliance_port,
+        "gateway_port": at.gateway_port,
+        "device_ports": devices or None,
+        "wan_port": at.wan_port,
+        "wan_interface": at.wan_interface,
+    }
 
 
 def _neighbour(one: Neighbour) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Final
 from agent.failure import MeasurementFailed
 from agent.snmp.client import Client
 from agent.snmp.counters import NoDifference
+from agent.snmp.place import NOWHERE, Here
 from agent.snmp.profiles import Profile
 from agent.snmp.reading import Reading, read_all, read_counters
 from agent.snmp.report import values
@@ -36,9 +37,15 @@ class Told:
 class Watched:
     """A device, its last whole reading and what was gathered since."""
 
-    def __init__(self, known: Sequence[Profile], new_client: Callable[[], Client]) -> None:
+    def __init__(
+        self,
+        known: Sequence[Profile],
+        new_client: Callable[[], Client],
+        look: Callable[[], Here] = lambda: NOWHERE,
+    ) -> None:
         self._known = known
         self._new_client = new_client
+        self._look = look
         self._reading: Reading | None = None
         self._before: Reading | None = None
         self._fresh = False
@@ -59,7 +66,7 @@ class Watched:
             if between and self._reading is not None:
                 sample = await read_counters(client, self._reading)
             else:
-                self._reading = await read_all(client, self._known)
+                self._reading = await read_all(client, self._known, self._look())
                 self._fresh = True
                 sample = self._reading.sample
         except MeasurementFailed as error:
