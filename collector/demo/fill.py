@@ -19,9 +19,10 @@ from collector.api.ingest import sort_out
 from collector.clock import SystemClock
 from collector.compliance import ensure_week, judge_dirty
 from collector.demo.city import CITY_NAME_EN, CITY_NAME_JA
+from collector.demo.devices import device_reports
 from collector.demo.measures import add_measures
 from collector.demo.profiles import WEEKS, plans
-from collector.demo.programme import add_programme
+from collector.demo.programme import add_programme, planted_sites
 from collector.demo.simulator import SEED, SimulatedAgent, moment_of, simulate
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
@@ -81,9 +82,12 @@ def fill(
     paths = plans(city, store.baseline(), required_bps, random)
     measurements = 0
     pending: list[Future[None]] = []
+    equipped = {one.school.code: one for one in planted_sites(city, criteria, paths)}
     for simulated in simulate(city, paths):
         agent = _enrol(store, simulated, new_secret)
-        for batch in _batches(simulated, agent):
+        code = simulated.school.code
+        devices = device_reports(simulated, equipped[code], paths[code][-1], SEED)
+        for batch in (*_batches(simulated, agent), *_batches(devices, agent)):
             measurements += len(batch.rows)
             pending.append(store.submit(batch))
     for future in pending:

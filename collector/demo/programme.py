@@ -74,7 +74,7 @@ def add_programme(
     catalogues = Catalogues(facts=load_facts(), findings=load_findings())
     random = Random(SEED)  # noqa: S311 - a simulation, no secret
     schools = store.schools()
-    planted = sites(schools, criteria, plans, random)
+    planted = sites(schools, criteria, plans, random)  # as planted_sites
     samples = [school.code for school in schools if school.sample]
     facts = list(known(planted, samples, random))
     told = list(decided(planted, samples, list(catalogues.findings), random))
@@ -86,6 +86,14 @@ def add_programme(
         confirm_school(store, one.judgements, 0, author, ASSESSOR)
     begun = [one.school.code for one in others[CONFIRMED : CONFIRMED * 3 // 2]]
     store.write(lambda sql: _begin(sql, begun, shown.now()))
+
+
+def planted_sites(
+    schools: Sequence[School], criteria: Criteria, plans: Mapping[str, Plan]
+) -> list[Site]:
+    """Make the sites of this city: the same for its devices as for its papers and visits."""
+    random = Random(SEED)  # noqa: S311 - a simulation, no secret
+    return sites(schools, criteria, plans, random)
 
 
 def sites(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -11,13 +12,17 @@ import pytest
 
 from collector import resources
 from collector.demo import city
+from collector.demo.devices import device_reports
 from collector.demo.fill import fill
 from collector.demo.profiles import MET_BY_WEEK, WEEKS, plans
-from collector.demo.simulator import SimulatedAgent, simulate
+from collector.demo.programme import planted_sites
+from collector.demo.simulator import SEED, SimulatedAgent, simulate
 from collector.judge.calendar import Window
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.model import Figure, Reason, Status
+from collector.programme import fact_rows
+from collector.programme.model import Grade
 from collector.store import create_store
 from collector.store.interface import Store
 from wire.codec import decode, encode
@@ -161,3 +166,56 @@ def test_one_agent_is_silent(store: Store) -> None:
     seen = sorted(agent.last_seen_at for agent in store.agents() if agent.last_seen_at)
     assert len(seen) == 84
     assert (seen[1] - seen[0]).days == 14
+
+
+def test_devices_of_a_school_show_its_causes(store: Store) -> None:
+    """Measured facts tell a slow port and a hot router where, and only where, they are planted."""
+    measured: dict[str, dict[str, float]] = {}
+    for fact in store.read(fact_rows.facts):
+        if fact.grade is Grade.AGENT and isinstance(fact.value, float):
+            measured.setdefault(fact.school_code, {})[fact.key] = fact.value
+    baseline = {entry.school_code: entry for entry in city.baseline(SCHOOLS)}
+
+    def required_bps(pupils: int) -> tuple[float, float]:
+        requirement = CRITERIA.requirement(pupils)
+        return requirement.required_bps, requirement.upper_bps
+
+    paths = plans(SCHOOLS, baseline, required_bps, Random(SEED))
+    planted = {one.school.code: one for one in planted_sites(SCHOOLS, CRITERIA, paths)}
+    told = {code: facts for code, facts in measured.items() if "router.cpu_max_ratio" in facts}
+    silent = {code for code, plan in paths.items() if plan[-1].falls_silent}
+    assert set(told) == set(paths) - silent
+    for key, bound, holds in (
+        ("router.cpu_max_ratio", 0.9, lambda code: paths[code][-1].cause == "router_limit"),
+        ("router.sessions_max_ratio", 0.9, lambda code: "nat_sessions" in planted[code].faults),
+        ("core_switch.broadcast_per_second", 1000.0, lambda code: "loop" in planted[code].faults),
+        ("access_point.clients_max", 60.0, lambda code: "ap_overload" in planted[code].faults),
+    ):
+        found = {code for code, facts in told.items() if facts[key] >= bound}
+        assert found == {code for code in told if holds(code)}, key
+        assert found or key == "core_switch.broadcast_per_second", key  # no loop by chance
+    slow = {code for code, facts in told.items() if facts["core_switch.port_speed_bps"] <= 1e8}
+    assert slow == {code for code in told if paths[code][-1].cause == "port_100m"}
+    assert slow
+
+
+def test_device_reports_are_marked_and_pass_the_codec(agents: list[SimulatedAgent]) -> None:
+    """Each says that it is simulated; names in it are of nobody; the same seed, the same bytes."""
+    baseline = {entry.school_code: entry for entry in city.baseline(SCHOOLS)}
+
+    def required_bps(pupils: int) -> tuple[float, float]:
+        requirement = CRITERIA.requirement(pupils)
+        return requirement.required_bps, requirement.upper_bps
+
+    paths = plans(SCHOOLS, baseline, required_bps, Random(1))
+    site = planted_sites(SCHOOLS, CRITERIA, paths)[2]
+    agent = next(one for one in agents if one.school.code == site.school.code)
+    path = paths[site.school.code][-1]
+    first, again = (device_reports(agent, site, path, 1).measurements for _ in range(2))
+    assert [encode(one) for one in first] == [encode(one) for one in again]
+    assert len(first) >= 36
+    assert [one.seq for one in first] == list(range(1, len(first) + 1))
+    assert all(one.simulated and decode(encode(one)) == one for one in first)
+    assert all(one.target.startswith("192.0.2.") for one in first)
+    silent = device_reports(agent, site, replace(path, falls_silent=True), 1)
+    assert silent.measurements == ()
