@@ -207,8 +207,8 @@ def shape(name: str, device: str, rate: Rate) -> None:
              "rate", f"{rate.bps}bit", "burst", str(rate.bucket_bytes), *queue)  # fmt: skip
 
 
-def branch(router: Host, far: Host, index: int, down: Rate) -> Host:
-    """Join one more host to ``router``, with a rate towards it; ``far`` finds the way back.
+def branch(router: Host, far: Host, index: int, down: Rate | None) -> Host:
+    """Join one more host to ``router``, with a rate towards it or none; ``far`` finds the way back.
 
     For hosts beside the first of a chain. It goes with the chain.
     """
@@ -224,7 +224,8 @@ def branch(router: Host, far: Host, index: int, down: Rate) -> Host:
     _ip("-n", name, "route", "add", "default", "via", f"{back}.2", *cubic)
     _ip("-n", far.name, "route", "add", f"{back}.0/24",
         "via", f"{far.address.rpartition('.')[0]}.1", *cubic)  # fmt: skip
-    shape(router.name, near, down)
+    if down is not None:
+        shape(router.name, near, down)
     return Host(name, f"{back}.1")
 
 
