@@ -105,7 +105,7 @@ def _parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a sample of 4 cases, a round each")
+    parser.add_argument("--quick", action="store_true", help="a sample of 3 cases within a minute")
     parser.add_argument("--runs", type=int, default=1, help="of each case (default 1)")
     parser.add_argument("--seed", type=int, default=6, help="of everything drawn (default 6)")
     parser.add_argument(

@@ -41,9 +41,7 @@ def run(school: School, case: Case) -> Ran:
 
     def rounds(window: Window, numbers: range, *, with_rare: bool = True) -> None:
         for number in numbers:
-            groups = round_of(
-                school, window, rare=with_rare and number == 0, brief=case.brief
-            )
+            groups = round_of(school, window, rare=with_rare and number == 0, brief=case.brief)
             made = school.measure(groups, ceiling=not found)
             measured = [from_json(one) for one in made]
             found.extend(placed(measured, window, number, agent_id, random))
