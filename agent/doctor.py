@@ -41,8 +41,9 @@ class Line:
 def privileges(*, datagram: bool, raw: bool, group_range: str) -> Line:
     """ICMP echo without root, or with."""
     if datagram or raw:
-        how = "datagram sockets (ping_group_range)" if datagram else "raw sockets (CAP_NET_RAW)"
-        return Line("privileges", Grade.OK, f"ICMP echo works through {how}")
+        how = "raw sockets (CAP_NET_RAW)" if raw else "datagram sockets (ping_group_range)"
+        more = "" if raw else "; no raw packets, which only traces with TCP packets need"
+        return Line("privileges", Grade.OK, f"ICMP echo works through {how}{more}")
     return Line(
         "privileges",
         Grade.WARN,
