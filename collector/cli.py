@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "audit": "who changed what, and whether that log is still what was written",
     "policy": "what agents measure when, by city, group, list and school",
     "suppress": "have a school, a group or everybody measure nothing",
+    "approval": "who approved which check of a school's network",
     "slot": "keys of slot tokens, responders and what they take at once",
     "backup": "copy the database while it serves",
     "restore": "put a copy back; agents send again what it lacks",

@@ -9,5 +9,5 @@ from wire.heartbeat import Heartbeat
 
 Provider = Callable[[Agent, Heartbeat, datetime], Mapping[str, Any]]
 """Gives fields of :class:`wire.heartbeat.Reply`: ``policy``, ``suppress``, ``commands``,
-``identity``; an empty mapping where it has nothing to say. Called in a thread of its own for each
-heartbeat, with the sender, what it said, and the collector's time."""
+``approvals``, ``identity``; an empty mapping where it has nothing to say. Called in a thread of its
+own for each heartbeat, with the sender, what it said, and the collector's time."""

@@ -203,6 +203,7 @@ class PolicyPages:
             "choices": policy_view.choices(words, found),
             "agents": policy_view.agents(words, self._store, school),
             "held": policy_view.on_school(words, self._store, school, now),
+            "approvals": policy_view.approvals(words, self._store, school, now),
             "asked": policy_view.asked(words, self._store, school, now),
             "problems": problems,
         }

@@ -9,7 +9,7 @@ from collector.judge.week import local
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.pages.results import ResultLine, probe_words, result_line
-from collector.policy import measure_now, suppression
+from collector.policy import approval, measure_now, suppression
 from collector.policy.describe import pretty, preview
 from collector.policy.model import Effective, Layer
 from collector.policy.reported import reported
@@ -22,6 +22,7 @@ from wire.policy import parse
 
 PREVIEW_DAYS: Final = 7
 ASKED_SHOWN: Final = 10
+APPROVALS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,20 @@ class HeldRow:
     scope: str
     text: str
     set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRow:
+    """One approval of checks of the LAN."""
+
+    number: int
+    state: str
+    checks: str
+    networks: str
+    valid: str
+    approved_by: str
+    role: str
+    granted_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +135,30 @@ def asked(words: Words, store: Store, school: School, now: datetime) -> list[Ask
     """The newest commands to measure now, with their results."""
     found = store.read(lambda sql: measure_now.newest(sql, school.code, ASKED_SHOWN))
     return [_asked(words, store, one, now) for one in found]
+
+
+def approvals(words: Words, store: Store, school: School, now: datetime) -> list[ApprovalRow]:
+    """Who approved checks of the school's network, newest first."""
+    found = store.read(lambda sql: approval.newest(sql, school.code, APPROVALS_SHOWN))
+    return [
+        ApprovalRow(
+            number=one.approval.number,
+            state=one.state(now).value,
+            checks=words("approval.join").join(
+                probe_words(words, check) for check in one.approval.checks
+            ),
+            networks=" ".join(one.approval.networks),
+            valid=words(
+                "approval.from_until",
+                begins=fmt.moment(words, one.approval.valid_from),
+                ends=fmt.moment(words, one.approval.valid_until),
+            ),
+            approved_by=one.approved_by,
+            role=one.role,
+            granted_by=one.granted_by,
+        )
+        for one in found
+    ]
 
 
 def agents(words: Words, store: Store, school: School) -> list[str]:

@@ -1,4 +1,4 @@
-"""What policies add to the reply of a heartbeat: policy, suppression, commands."""
+"""What policies add to the reply of a heartbeat: policy, suppression, commands, approvals."""
 
 import logging
 from collections.abc import Mapping
@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from collector.judge.week import local
-from collector.policy import measure_now, suppression
+from collector.policy import approval, measure_now, suppression
 from collector.policy.effective import Policies
 from collector.policy.model import Effective
 from collector.schools.model import School
 from collector.store.interface import Agent, Store
 from collector.store.sql import Sql
+from wire.approval import Approval
 from wire.heartbeat import Heartbeat, PolicyOffer, Suppress
 from wire.policy import PolicyRefused
 
@@ -30,9 +31,10 @@ class PolicyProvider:
         school = self._store.school(agent.school_code)
         if school is None:
             return {}
-        found, suppressed = self._store.read(lambda sql: self._look(sql, school, now))
+        found, suppressed, approvals = self._store.read(lambda sql: self._look(sql, school, now))
         said: dict[str, Any] = {
             "suppress": None if not suppressed else _suppress(suppressed),
+            "approvals": approvals,
             "commands": measure_now.for_agent(self._store, school.code, agent.agent_id, now),
         }
         if found is not None and found.version != beat.policy.version:
@@ -43,14 +45,14 @@ class PolicyProvider:
 
     def _look(
         self, sql: Sql, school: School, now: datetime
-    ) -> tuple[Effective | None, list[suppression.Suppressed]]:
+    ) -> tuple[Effective | None, list[suppression.Suppressed], tuple[Approval, ...]]:
         suppressed = suppression.on_school(sql, school, now)
         try:
             found = self._policies.of_school(sql, school, local(now).date())
         except PolicyRefused as error:  # a list or the calendar changed under it
             log.warning("policy of school %s cannot be used: %s", school.code, error)
             found = None
-        return found, suppressed
+        return found, suppressed, approval.for_agents(sql, school.code, now)
 
 
 def _suppress(held: list[suppression.Suppressed]) -> Suppress:

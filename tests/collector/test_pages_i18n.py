@@ -14,6 +14,7 @@ from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
+from collector.policy.approval import State
 from collector.policy.measure_now import Stage
 from collector.programme.before_after import Outcome as EffectOutcome
 from collector.programme.before_after import Why as EffectWhy
@@ -100,7 +101,7 @@ def test_every_key_is_used() -> None:
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
         *("role", "weak", "refused", "account_refused", "provider"),
-        *("now_state", "policy_state", "late_cause"),
+        *("now_state", "policy_state", "approval_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
         *("sample_margin", "sample_origin", "checklist", "unit", "spreadsheet"),
@@ -149,6 +150,7 @@ def test_every_key_is_used() -> None:
         ("late_cause", Cause),
         ("fleet_advice", State),
         ("now_state", Stage),
+        ("approval_state", State),
         ("policy_state", PolicyState),
         ("report_odd", OddKind),
         ("report_effect", MeasureEffect),

@@ -6,6 +6,7 @@ A released migration is never edited; a subject's next change is a new step.
 from typing import Final
 
 from collector.store.schema import (
+    approval,
     core,
     export,
     fact_past,
@@ -30,6 +31,7 @@ STEPS: Final = (
     programme.STEP,
     report.STEP,
     fact_past.STEP,
+    approval.STEP,
 )
 
 
