@@ -14,7 +14,7 @@ from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
-from collector.policy.approval import State
+from collector.policy.approval import State as ApprovalState
 from collector.policy.measure_now import Stage
 from collector.programme.before_after import Outcome as EffectOutcome
 from collector.programme.before_after import Why as EffectWhy
@@ -150,7 +150,7 @@ def test_every_key_is_used() -> None:
         ("late_cause", Cause),
         ("fleet_advice", State),
         ("now_state", Stage),
-        ("approval_state", State),
+        ("approval_state", ApprovalState),
         ("policy_state", PolicyState),
         ("report_odd", OddKind),
         ("report_effect", MeasureEffect),
