@@ -33,6 +33,7 @@ format: setup ## put the code in the one form
 
 test-unit: setup ## tests against the built wheel
 	scripts/system-packages postgresql fonts-morisawa-bizud-gothic systemd=systemd-analyze
+	scripts/system-packages prometheus prometheus-alertmanager
 	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement

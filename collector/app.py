@@ -32,6 +32,7 @@ from collector.api.ingest import Ingest, store_refusal
 from collector.api.keeper import Keeper
 from collector.backup.identity import store_id
 from collector.clock import Clock, SystemClock
+from collector.export import standing
 from collector.export.request import Target
 from collector.export.worker import Exporter
 from collector.fleet.hints import identity_hints
@@ -130,11 +131,15 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         clock,
         [DailyRefresh(store, calendars, shown, clock).once],
     )
+    standing_now = partial(standing.now, store, standing.Rules(criteria, calendars))
     workers: list[Worker] = [
         rejudge,
         upkeep,
         watch,
-        *(Exporter(store, one, clock, SystemRandom(), metrics) for one in remote_writes),
+        *(
+            Exporter(store, one, clock, SystemRandom(), metrics, standing=standing_now)
+            for one in remote_writes
+        ),
     ]
     if reports is not None:
         workers.append(Schedule(inputs, reports, clock, SystemRandom(), shown.simulated))

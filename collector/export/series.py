@@ -22,6 +22,20 @@ MAX_FIELDS: Final = 64
 """Values of one result; an agent that makes up names makes series of its own school only."""
 CONTEXT: Final = ("cross_traffic_during_bps", "clock_offset_seconds", "cpu_utilisation_ratio")
 """What else was so meanwhile, where it is worth a series."""
+LIVE_SECONDS: Final = 300.0
+"""A result that arrives so soon after its end says how things are; a later one is history."""
+LIVE: Final = frozenset(
+    {
+        ("dns", "first_median_seconds"),
+        ("latency", "loss_ratio"),
+        ("latency", "rtt_median_seconds"),
+        ("snmp", "cpu_max_ratio"),
+        ("snmp", "port_error_max_ratio"),
+        ("snmp", "ports_half_duplex_count"),
+        ("snmp", "sessions_max_ratio"),
+    }
+)
+"""Values that alerts go by: they are written once more, under a name that history never gets."""
 PREFIX: Final = "hakaru"
 FUTURE: Final = "dated in the future"
 PAST: Final = "dated long before its arrival"
@@ -110,18 +124,30 @@ def by_series(samples: Iterable[Sample]) -> Mapping[Labels, Sequence[Point]]:
 def _values(result: Arrived, record: _Record) -> dict[str, float]:
     """Series name and value. What failed has no values, only that it failed."""
     found: dict[str, float] = {}
+    is_live = _is_live(result, record)
     if result.outcome == "ok":
         for name, value in record.values.items():
             if len(found) < MAX_FIELDS and (number := _number(value)) is not None:
                 found[f"{PREFIX}_{record.probe}_{name}"] = number
+                if is_live and (record.probe, name) in LIVE:
+                    found[f"{PREFIX}_live_{record.probe}_{name}"] = number
         for name in CONTEXT:
             if (number := _number(record.context.get(name))) is not None:
                 found[f"{PREFIX}_{record.probe}_{name}"] = number
     if result.outcome != "deferred":  # one that was not tried says nothing of the network
         found[f"{PREFIX}_result_ok"] = float(result.outcome == "ok")
+        if is_live:
+            found[f"{PREFIX}_live_result_ok"] = float(result.outcome == "ok")
         if record.duration_seconds is not None:
             found[f"{PREFIX}_result_duration_seconds"] = record.duration_seconds
     return found
+
+
+def _is_live(result: Arrived, record: _Record) -> bool:
+    """Whether it arrived as soon as it could; one from a clock that is off is not."""
+    took = record.duration_seconds or 0.0
+    waited = (result.received_at - result.started_at) / 1e6 - took
+    return -took - AHEAD_SECONDS <= waited <= LIVE_SECONDS
 
 
 def _number(value: object) -> float | None:

@@ -8,6 +8,7 @@ again: the same samples at the same times, which stores take as one.
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from random import Random
 from typing import Final, Protocol
 
@@ -16,7 +17,8 @@ from collector.export import cursor
 from collector.export.cursor import PAGE_RESULTS, Holder
 from collector.export.request import Connection, Target
 from collector.export.sender import Later, Sender, Writes
-from collector.export.series import samples_of
+from collector.export.series import Sample, samples_of
+from collector.export.standing import EVERY_SECONDS
 from collector.store.interface import Store, StoreError
 from collector.store.times import to_micros
 from wire.backoff import parse_retry_after, wait_seconds
@@ -25,6 +27,8 @@ from wire.ids import uuid4
 PAUSE_SECONDS: Final = 10.0
 """Between two looks for new results."""
 RENEW_SECONDS: Final = 30.0
+STANDING_SAMPLES: Final = 5_000
+"""In one request: about 1 MB before compression."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -63,8 +67,12 @@ class Exporter:
         random: Random,
         counts: Counts,
         connect: Callable[[Target], Writes] = Connection,
+        standing: Callable[[datetime], list[Sample]] | None = None,
     ) -> None:
+        """``standing`` gives how everything is at a moment: written each minute, never later."""
         self._store = store
+        self._standing = standing
+        self._standing_due_seconds = clock.monotonic_seconds()
         self._clock = clock
         self._random = random
         self._counts = counts
@@ -96,8 +104,9 @@ class Exporter:
         if not self._acquire():
             return PAUSE_SECONDS
         try:
+            self._write_standing()
             while not self._stopping.is_set() and self._page():
-                pass
+                self._write_standing()  # a long backlog does not hide how things are now
         except _HoldLost:
             _LOG.info("another collector writes to %s now", self._who.store)
         except Later as later:
@@ -109,6 +118,19 @@ class Exporter:
             return pause
         self._attempt = 0
         return PAUSE_SECONDS
+
+    def _write_standing(self) -> None:
+        """Write how everything is now, where a minute has gone by."""
+        now_seconds = self._clock.monotonic_seconds()
+        if self._standing is None or now_seconds < self._standing_due_seconds:
+            return
+        self._standing_due_seconds = now_seconds + EVERY_SECONDS
+        samples = self._standing(self._clock.now())
+        for start in range(0, len(samples), STANDING_SAMPLES):
+            written = self._sender.send(samples[start : start + STANDING_SAMPLES])
+            self._counts.export_wrote(self._who.store, written.written)
+            for reason, count in written.skipped.items():
+                self._counts.export_skipped(self._who.store, reason, count)
 
     def _page(self) -> bool:
         """Write one page; True where there is more."""

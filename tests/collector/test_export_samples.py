@@ -64,6 +64,7 @@ def test_every_number_of_a_result_becomes_a_sample_at_its_own_time() -> None:
         "hakaru_throughput_flows_count": 4.0,
         "hakaru_throughput_cpu_utilisation_ratio": 0.25,
         "hakaru_result_ok": 1.0,
+        "hakaru_live_result_ok": 1.0,
         "hakaru_result_duration_seconds": 12.5,
     }
     assert made.samples[0].labels == (
@@ -81,6 +82,7 @@ def test_a_failed_test_is_never_a_speed_and_a_deferred_one_is_nothing() -> None:
     """Values measured before a failure are left out; not tried says nothing."""
     assert named([result(outcome="failed")]) == {
         "hakaru_result_ok": 0.0,
+        "hakaru_live_result_ok": 0.0,
         "hakaru_result_duration_seconds": 12.5,
     }
     assert named([result(outcome="invalid")])["hakaru_result_ok"] == 0.0
