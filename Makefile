@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp deb test-deb clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp deb test-deb screenshots clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -91,6 +91,10 @@ bench-plan: setup ## plans of measures on planted cities, the solver against gre
 bench-snmp: setup ## polling 20 devices: ours beside pysnmp, gufo-snmp, net-snmp (BENCH="--rounds 5")
 	scripts/system-packages snmp
 	.venv/bin/python -m benchmarks.snmp $(BENCH)
+
+screenshots: setup ## pictures of every page of the demonstration and a sheet of them, in docs/screenshots
+	scripts/system-packages chromium=chromium fonts-noto-cjk
+	.venv/bin/python scripts/all-screenshots
 
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade
