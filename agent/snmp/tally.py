@@ -77,6 +77,9 @@ class Tally:
     def __init__(self) -> None:
         self._before: Sample | None = None
         self._known_ports: dict[int, Port] = {}
+        self._seldom: dict[int, dict[str, tuple[Count, float]]] = {}
+        """Of each port its counters as they were last read, and when: some are in whole readings
+        alone, with readings of other counters between."""
         self.clear()
 
     def clear(self) -> None:
@@ -107,6 +110,8 @@ class Tally:
             if before is not None:
                 old = before.ports.get(index) or self._known_ports.get(index)
                 self._compare(tally, old, port, before, sample, broken)
+            read = {name: (count, sample.moment.at_seconds) for name, count in port.counts.items()}
+            self._seldom[index] = self._seldom.get(index, {}) | read
         self._known_ports = dict(sample.ports)
         return broken
 
@@ -136,11 +141,15 @@ class Tally:
             broken = _other(old, port)
         if broken is not None or old is None:
             tally.reasons[broken or NoDifference.FIRST_READING] += 1
+            self._seldom.pop(port.index, None)
             return
-        elapsed = sample.moment.at_seconds - before.moment.at_seconds
+        at_seconds, seldom = sample.moment.at_seconds, self._seldom.get(port.index, {})
         for name in old.counts.keys() | port.counts.keys():
             most = _most_per_second(name, port)
-            rose = difference(old.counts.get(name), port.counts.get(name), elapsed, most)
+            elapsed, count = at_seconds - before.moment.at_seconds, old.counts.get(name)
+            if count is None and name in seldom:
+                count, elapsed = seldom[name][0], at_seconds - seldom[name][1]
+            rose = difference(count, port.counts.get(name), elapsed, most)
             if isinstance(rose, NoDifference):
                 if name in OCTETS:
                     tally.reasons[rose] += 1

@@ -1,6 +1,7 @@
 """BER of SNMP for the tests' own agent: independent of the product and of its library."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 Oid = tuple[int, ...]
 INTEGER, STRING, NULL, OID, SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
@@ -23,6 +24,7 @@ def integer(value: int, tag: int = INTEGER) -> bytes:
     return tlv(tag, value.to_bytes(max(1, (value + (value < 0)).bit_length() // 8 + 1), "big", signed=True))  # fmt: skip # noqa: E501
 
 
+@lru_cache(65_536)
 def oid(value: Oid) -> bytes:
     """An object identifier."""
     first, second, *rest = value if len(value) > 1 else (*value, 0)

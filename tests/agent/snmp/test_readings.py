@@ -232,6 +232,29 @@ def test_broadcasts_are_a_rate_of_the_known_time() -> None:
     assert "broadcast_max_per_second" not in values(device, tally)
 
 
+def test_counters_of_whole_readings_are_known_over_polled_ones_between() -> None:
+    """Broadcast is read once a report; what rose since then is known, unless the device restarted.
+
+    Polling reads other counters in between: for a time no polled report had a broadcast rate.
+    """
+    device = read(Device(of({"1.3.6.1.2.1.1.5.0": ber.tlv(ber.STRING, b"sw")})))
+    tally = Tally()
+
+    def turn(at: int, ticks: int, broadcast: int | None = None) -> None:
+        counts = {} if broadcast is None else {"in_broadcast": Count(broadcast, 64)}
+        tally.take(sample(at, ticks, 1_000 + 10 * at, counts=counts))
+
+    turn(0, 100_000, 500)
+    turn(60, 106_000)
+    tally.clear()
+    turn(120, 112_000, 500 + 120 * 1_200)
+    assert values(device, tally)["broadcast_max_per_second"] == pytest.approx(1_200)
+    tally.clear()
+    turn(180, 2_000)  # restarted
+    turn(240, 8_000, 900_000)
+    assert "broadcast_max_per_second" not in values(device, tally)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
