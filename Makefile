@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-findings bench-plan test-recordings bench-snmp deb test-deb screenshots clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp deb test-deb screenshots clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -84,6 +84,10 @@ bench-localise: setup ## where the bottleneck is, in chains of six links, half a
 
 bench-findings: setup ## the desk survey on 24 planted cities, beside two baselines (BENCH="--cities 40")
 	.venv/bin/python -m benchmarks.findings $(BENCH)
+
+bench-causes: setup ## causes planted in device data and, as root, in networks (BENCH="--group device")
+	scripts/system-packages gcc libc6-dev iproute2 iptables procps snmpd
+	.venv/bin/python -m benchmarks.causes $(BENCH)
 
 bench-plan: setup ## plans of measures on planted cities, the solver against greed (BENCH="--cities 20")
 	.venv/bin/python -m benchmarks.plan $(BENCH)

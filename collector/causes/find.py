@@ -65,7 +65,7 @@ def find_causes(
 def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[Answer]:
     seen = Seen(evidence, calendar, rules)
     line, inventory = figures_of(seen), Inventory(seen)
-    yield line_rules.line_saturated(seen, line)
+    yield line_rules.line_saturated(seen, inventory, line)
     yield line_rules.line_below_contract(seen, line)
     yield from line_rules.carrier(seen, line)
     yield line_rules.aggregation_thin(seen, line)

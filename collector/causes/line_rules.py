@@ -3,10 +3,11 @@
 from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
+from collector.causes.devices import Inventory
 from collector.causes.figures import Figures, results, rtt_results, slow_days
 from collector.causes.model import Observed, Strength
 from collector.causes.path import Stretch, agreed
-from collector.causes.seen import Part, Result, Run, Seen, middle, of_parts, ratio
+from collector.causes.seen import Part, Result, Run, Seen, days, middle, of_parts, ratio
 
 AGGREGATED = "centre_aggregated"
 PPPOE = "best_effort_pppoe"
@@ -15,7 +16,7 @@ SMALL_TUNNEL_BYTES = 1454
 QUIET_PARTS = (Part.MORNING, Part.EVENING)
 
 
-def line_saturated(seen: Seen, of: Figures) -> Answer:
+def line_saturated(seen: Seen, inventory: Inventory, of: Figures) -> Answer:
     """Lessons use up what the line carries."""
     name, limit = "line_saturated", seen.number
     if of.left_bps is None or of.reference_bps is None or of.left_ratio is None:
@@ -32,16 +33,20 @@ def line_saturated(seen: Seen, of: Figures) -> Answer:
             quiet_bps=of.reference_bps,
         )
     ]
+    full = wan_is_full(seen, inventory, of.reference_bps)
     strength = _saturation(seen, of, evidence)
+    if full is not None and strength in (None, Strength.POINTED) and not of.crossed:
+        strength = Strength.TOLD
     if strength is None:
         return clear(name)
     return found(
         Candidate(
             finding_id=name,
             strength=strength,
-            observed=tuple(evidence),
+            observed=(*evidence, *(() if full is None else (full,))),
+            ports=inventory.ends(inventory.wan) if inventory.wan is not None else frozenset(),
             hours=frozenset({Part.LESSON}),
-            confirm=() if strength is Strength.TOLD else ("read_wan_counters",),
+            confirm=("pause_big_traffic",) if strength is Strength.TOLD else ("read_wan_counters",),
         )
     )
 
@@ -71,6 +76,28 @@ def _saturation(seen: Seen, of: Figures, evidence: list[Observed]) -> Strength |
     evidence.append(observed("rtt_in_lessons", calls, rise_seconds=rise))
     upstream = seen.school.line_kind == AGGREGATED and of.centre_lesson_ratio is None
     return Strength.POINTED if upstream or _slumps(seen, of) else Strength.INFERRED
+
+
+def wan_is_full(seen: Seen, inventory: Inventory, quiet_bps: float) -> Observed | None:
+    """The router's WAN port carries in lessons what the line carries; None: not, or not known."""
+    limit, key = seen.number, inventory.wan
+    rows = [] if key is None else inventory.ports().get(key, [])
+    busy = [
+        one
+        for one in rows
+        if one.result.part is Part.LESSON
+        and (one.number("in_bps") or 0.0) >= limit.saturated_port_ratio * quiet_bps
+    ]
+    seen_at = [one.result for one in busy]
+    if len(busy) < limit.fewest_reports or days(seen_at) < limit.fewest_days:
+        return None
+    return observed(
+        "wan_is_full",
+        seen_at,
+        port=f"{busy[-1].device.name} {busy[-1].port}",
+        port_bps=median(one.number("in_bps") or 0.0 for one in busy),
+        quiet_bps=quiet_bps,
+    )
 
 
 def line_below_contract(seen: Seen, of: Figures) -> Answer:
