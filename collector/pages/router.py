@@ -11,6 +11,7 @@ from starlette.types import Scope
 from collector.judge.week import local
 from collector.pages import late
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
+from collector.pages.causes_kept import KeptCauses
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
 from collector.pages.listing import Filter
@@ -51,6 +52,7 @@ def router(sources: PageSources) -> APIRouter:
     answers = Answers(sources)
     definitions = load_facts()
     catalogues = definitions, load_findings(None, definitions)
+    kept = KeptCauses(sources)
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/")
@@ -89,7 +91,14 @@ def router(sources: PageSources) -> APIRouter:
             return answers.missing(request, text("error.no_school", code=cut(code)))
         held = on_school(text, sources.store, sources.store.school(code), sources.clock.now())
         measures = measures_of_school(text, sources.store, code)
-        picture = picture_of_school(sources, text, catalogues, code, local(shown.now).date())
+        picture = picture_of_school(
+            sources,
+            text,
+            catalogues,
+            code,
+            local(shown.now).date(),
+            kept.of(code, shown.now, simulated=shown.simulated),
+        )
         values = {
             "page": page,
             "held": held,

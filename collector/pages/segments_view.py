@@ -20,8 +20,6 @@ from collector.programme.weighing import strongest
 from collector.schools.model import School
 
 Catalogues = tuple[Mapping[str, FactDefinition], Mapping[str, FindingDefinition]]
-NOTHING_FOUND: Final = Causes(causes=(), looked_at={})
-"""Before causes are looked for: figures alone make the states."""
 _SPEAKS: Final = {True: "for", False: "against", None: "between"}
 
 
@@ -68,14 +66,19 @@ class PathPicture:
 
 
 def picture_of_school(
-    sources: PageSources, words: Words, catalogues: Catalogues, code: str, day: date
+    sources: PageSources,
+    words: Words,
+    catalogues: Catalogues,
+    code: str,
+    day: date,
+    causes: Causes,
 ) -> PathPicture | None:
     """Read what is known of a school and make its picture; None where there is no such school."""
     school = sources.store.school(code)
     if school is None:
         return None
     facts = sources.store.read(lambda sql: fact_rows.facts(sql, code))
-    return path_picture(words, catalogues, school, facts, sources.criteria, day)
+    return path_picture(words, catalogues, school, facts, sources.criteria, day, causes)
 
 
 def path_picture(
@@ -85,7 +88,7 @@ def path_picture(
     facts: Sequence[Fact],
     criteria: Criteria,
     day: date,
-    causes: Causes = NOTHING_FOUND,
+    causes: Causes,
 ) -> PathPicture:
     """Make the picture of one school from its facts and what was found."""
     definitions, findings = catalogues

@@ -10,13 +10,14 @@ from collector import resources
 from collector.causes.model import Cause, Causes, Certainty, Strength
 from collector.causes.segments import BOUNDS, Piece, PieceState, pieces
 from collector.judge.criteria_file import load_criteria
+from collector.pages import causes_kept
 from collector.pages.i18n import words
 from collector.pages.segments_view import path_picture
 from collector.programme.facts_catalogue import FactKind, load_facts
 from collector.programme.findings_catalogue import load_findings
 from collector.programme.model import Fact, Grade, Value
 from collector.programme.words import Segment
-from tests.collector.conftest import Serving, a_school
+from tests.collector.conftest import MONDAY, Serving, a_school
 
 FACTS = load_facts()
 FINDINGS = load_findings(None, FACTS)
@@ -188,3 +189,45 @@ def test_the_page_of_a_school_has_the_picture(serving: Serving) -> None:
     assert page.count('<li class="piece ') == 9  # this school's line passes no centre
     assert page.count('<li class="piece unknown"') == 9
     assert "No trouble found (0 of 9 pieces good, the rest not known)." in page
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_causes_are_looked_for_once_and_shown_on_their_piece(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page opened again costs no second look; another school is another look."""
+    asked: list[str] = []
+
+    def look(*given: Any, **_: Any) -> Causes:
+        asked.append(given[3])
+        return Causes(causes=(cause("half_duplex", place="core <i>ge1</i>"),), looked_at={})
+
+    monkeypatch.setattr(causes_kept, "school_causes", look)
+    desk = serving.desk("viewer")
+    pages = [desk.get(f"/schools/{code}?lang=en").text for code in ("A1", "A1", "B1")]
+    assert asked == ["A1", "B1"]
+    for page in pages:
+        assert "Trouble in: Core switch" in page
+        assert "core &lt;i&gt;ge1&lt;/i&gt;" in page
+        assert "93 % of 41 such answers were right in trials" in page
+
+
+def test_kept_causes_grow_old() -> None:
+    """After ten minutes they are looked for anew."""
+    seconds = iter([0.0, 599.0, 600.0])
+    looks: list[int] = []
+
+    class Clock:
+        def monotonic_seconds(self) -> float:
+            return next(seconds)
+
+    class Sources:
+        clock = Clock()
+        store = criteria = calendars = None
+
+    kept = causes_kept.KeptCauses(Sources())  # type: ignore[arg-type] # enough of them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(causes_kept, "school_causes", lambda *_, **__: looks.append(1))
+        for _ in range(3):
+            assert kept.of("A1", MONDAY, simulated=False) == NOTHING
+    assert len(looks) == 2
