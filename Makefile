@@ -19,6 +19,11 @@ setup: .venv/.installed ## make .venv with everything; hakaru-agent and hakaru-c
 demo: setup ## a fictional city of 84 schools and one real measurement (ONCE=1: end after it)
 	.venv/bin/hakaru-collector demo $(if $(ONCE),--once)
 
+.PHONY: stack
+stack: setup ## the services of docker-compose.yml from packages, on loopback (ONCE=1: check, stop; OFFSET=N)
+	scripts/system-packages caddy=caddy postgresql prometheus prometheus-alertmanager
+	.venv/bin/python -m deploy.loopback $(if $(ONCE),--once) --offset $(or $(OFFSET),0)
+
 test: check test-unit test-wheel ## everything a change must pass in minutes
 
 check: setup ## style, types, import contracts
@@ -34,6 +39,7 @@ format: setup ## put the code in the one form
 test-unit: setup ## tests against the built wheel
 	scripts/system-packages postgresql fonts-morisawa-bizud-gothic systemd=systemd-analyze
 	scripts/system-packages prometheus prometheus-alertmanager
+	scripts/system-packages docker-compose
 	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadgroup
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement

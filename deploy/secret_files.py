@@ -1,0 +1,146 @@
+"""The secrets of docker-compose.yml: which files there are, whose each is, and how one is made.
+
+Compose mounts a secret as the file lies on the host, with its owner and mode. So each file belongs
+to the user of the one kind of service that reads it, and nobody else can.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+HAKARU, POSTGRES, GRAFANA, NOBODY, PROXY = 10001, 999, 472, 65534, 10002
+"""User ids in the images."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """One file of the folder of secrets."""
+
+    name: str
+    user_id: int
+    make: Callable[[], str] | None
+    """None: given by people; an empty file stands for none."""
+    meaning: str
+
+
+def new_password() -> str:
+    """256 bits, in characters that need no quoting anywhere."""
+    return secrets.token_urlsafe(32)
+
+
+FILES: Final = (
+    SecretFile("postgres_password", POSTGRES, new_password, "administrator of PostgreSQL"),
+    SecretFile("collector_db_password", POSTGRES, new_password, "role hakaru of PostgreSQL"),
+    SecretFile("pgpass", HAKARU, None, "the same password as the collector reads it"),
+    SecretFile("grafana_db_password", GRAFANA, new_password, "role grafana of PostgreSQL"),
+    SecretFile("grafana_admin_password", GRAFANA, new_password, "first sign-in at Grafana: admin"),
+    SecretFile("code_key", HAKARU, new_password, "key of the hashes of one-time codes"),
+    SecretFile("smtp_password", NOBODY, None, "mail server, for Alertmanager (empty: none)"),
+    SecretFile("webhook_token", NOBODY, None, "webhook of alerts (empty: none)"),
+)
+MAY_BE_EMPTY: Final = frozenset({"smtp_password", "webhook_token"})
+READ_BY_TWO: Final = frozenset({"grafana_db_password"})
+"""PostgreSQL reads it once, at the first start, and Grafana always: mode 0640, group 999."""
+PGPASS: Final = "postgres:5432:hakaru:hakaru:{password}\n"
+
+
+def mode_of(file: SecretFile) -> int:
+    """The mode that the file has to have."""
+    return 0o640 if file.name in READ_BY_TWO else 0o600
+
+
+def group_of(file: SecretFile) -> int:
+    """Its group."""
+    return POSTGRES if file.name in READ_BY_TWO else file.user_id
+
+
+def prepare(folder: Path, *, own: bool, address: str = "postgres:5432") -> list[str]:
+    """Make the files that are not there; give their names. ``own``: hand them to their users.
+
+    Files that are there keep what they hold. ``address``: of PostgreSQL, for pgpass.
+    Raises OSError.
+    """
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (folder / "tls").mkdir(mode=0o700, exist_ok=True)
+    made = []
+    for file in FILES:
+        path = folder / file.name
+        if not path.exists():
+            _write(path, _content(file, folder, address))
+            made.append(file.name)
+        if own:
+            os.chown(path, file.user_id, group_of(file))
+        path.chmod(mode_of(file))
+    if own:
+        os.chown(folder / "tls", PROXY, PROXY)
+        for path in (folder / "tls").iterdir():
+            os.chown(path, PROXY, PROXY)
+    return made
+
+
+def _content(file: SecretFile, folder: Path, address: str) -> str:
+    if file.name == "pgpass":
+        password = (folder / "collector_db_password").read_text("ascii").strip()
+        return PGPASS.replace("postgres:5432", address).format(password=password)
+    return file.make() if file.make is not None else ""
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def troubles(folder: Path, *, own: bool) -> Iterator[str]:
+    """Say what is wrong with the folder. ``own``: look at owners too. Nothing secret is said."""
+    advice = "make it with: sudo python3 -m deploy.prepare"
+    if not folder.is_dir():
+        yield f"{folder}: no such folder: {advice}"
+        return
+    for file in FILES:
+        path = folder / file.name
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            yield f"{path}: is missing ({file.meaning}): {advice}"
+            continue
+        except PermissionError:
+            yield f"{path}: cannot be looked at: run the check as root"
+            continue
+        yield from _about(file, path, found, own=own)
+    yield from _pgpass(folder)
+
+
+def _about(file: SecretFile, path: Path, found: os.stat_result, *, own: bool) -> Iterator[str]:
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISREG(found.st_mode):
+        yield f"{path}: is no file; Compose makes a folder where a secret is missing: remove it"
+    elif found.st_size == 0 and file.name not in MAY_BE_EMPTY:
+        yield f"{path}: is empty ({file.meaning}): remove it and run sudo python3 -m deploy.prepare"
+    if mode & ~mode_of(file):
+        yield f"{path}: mode {mode:04o}, allowed is {mode_of(file):04o}: others could read it"
+    if own and (found.st_uid, found.st_gid) != (file.user_id, group_of(file)):
+        yield (
+            f"{path}: belongs to {found.st_uid}:{found.st_gid}, its service runs as "
+            f"{file.user_id}:{group_of(file)}: sudo python3 -m deploy.prepare"
+        )
+
+
+def _pgpass(folder: Path) -> Iterator[str]:
+    """The password stands in two files: they must agree."""
+    try:
+        password = (folder / "collector_db_password").read_text("ascii").strip()
+        lines = (folder / "pgpass").read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return  # told above, or not ours to read
+    if not any(line.endswith(f":hakaru:{password}") for line in lines):
+        yield (
+            f"{folder}/pgpass: holds another password for the role hakaru than "
+            "collector_db_password: both must be the one that PostgreSQL was set up with"
+        )
