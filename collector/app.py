@@ -67,6 +67,7 @@ from collector.shown import Shown
 from collector.slots.keys import SlotKeys
 from collector.slots.rehearse import RehearsalProvider
 from collector.store.interface import Store, StoreError
+from collector.topology.weekly import DailySnapshot
 from collector.upkeep import Upkeep
 from wire.messages import MAX_BODY_BYTES
 
@@ -129,7 +130,10 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
         store,
         retention or load_policy(None),
         clock,
-        [DailyRefresh(store, calendars, shown, clock).once],
+        [
+            DailyRefresh(store, calendars, shown, clock).once,
+            DailySnapshot(store, shown, clock).once,
+        ],
     )
     standing_now = partial(standing.now, store, standing.Rules(criteria, calendars))
     workers: list[Worker] = [

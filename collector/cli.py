@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "assessment": "what was seen at a school, files, decisions on findings",
     "sample": "propose, judge and adopt the schools assessed on site",
     "measure": "measures of schools: assign, what if, plan, before and after",
+    "topology": "a school's network: show, edit, export, what changed",
     "migrate": "bring the database to this release's schema",
 }
 

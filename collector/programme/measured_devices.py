@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class DeviceReport:
     target: str
     """Its address, as it was asked."""
     values: Mapping[str, Any]
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

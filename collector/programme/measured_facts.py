@@ -68,6 +68,8 @@ class Measured:
     path: Mapping[str, object] = field(default_factory=dict)
     """Values of the newest path MTU result."""
     devices: Devices = field(default_factory=Devices)
+    topology: Mapping[str, Value] = field(default_factory=dict)
+    """What the whole of the school's network gives (collector/topology/facts.py)."""
 
 
 def measured_values(of: Measured, calendar: Calendar) -> dict[str, Value]:
@@ -82,6 +84,7 @@ def measured_values(of: Measured, calendar: Calendar) -> dict[str, Value]:
         **_failures(of),
         **_context(of.context),
         **_path(of.path),
+        **of.topology,
         **device_values(of.devices),
     }
     return {key: value for key, value in found.items() if value is not None}

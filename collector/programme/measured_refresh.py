@@ -20,6 +20,8 @@ from collector.shown import Shown
 from collector.store import rows_schools
 from collector.store.interface import Store
 from collector.store.sql import Sql
+from collector.topology.facts import topology_facts
+from collector.topology.weekly import network
 
 WEEKS: Final = 4
 """How many weeks back measured facts look; the week shown is the newest."""
@@ -129,6 +131,7 @@ def _measured(
             pupils=asked.pupils,
             wan=_counted_at(context.get("cross_traffic_source")),
         ),
+        topology=topology_facts(network(sql, code, asked.end, simulated=simulated)[0]),
     )
 
 

@@ -145,7 +145,7 @@ def device_reports(
         ).fetchone()
         values = {} if row is None else _document(bytes(row[0])).get("values")
         if isinstance(values, dict):
-            found.append(DeviceReport(target=target, values=values))
+            found.append(DeviceReport(target=target, values=values, started_at=from_micros(at)))
     return found
 
 

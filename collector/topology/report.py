@@ -149,6 +149,8 @@ def line(value: object, longest: int = LONGEST) -> str | None:
     """Text on one line, without hidden signs, of bounded length; None for anything else."""
     if not isinstance(value, str):
         return None
+    if len(value) <= longest and value.isascii() and value.isprintable():
+        return value.strip() or None
     shown = "".join(
         " " if char.isspace() else char
         for char in value[: 4 * longest]

@@ -17,6 +17,7 @@ from collector.store.schema import (
     report,
     rollup,
     slots,
+    topology,
 )
 from collector.store.schema.migration import Dialect, Migration
 
@@ -32,6 +33,7 @@ STEPS: Final = (
     report.STEP,
     fact_past.STEP,
     approval.STEP,
+    topology.STEP,
 )
 
 
