@@ -46,7 +46,7 @@ test-wheel: setup ## the wheel without extras, in an empty environment, makes a 
 	scripts/check-wheel
 
 test-lab: setup ## network namespaces, as root
-	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd
+	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd dnsmasq-base=dnsmasq
 	$(PYTEST) -m lab tests
 
 lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=small; scripts/lab --list)
