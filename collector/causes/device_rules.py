@@ -5,6 +5,7 @@ from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
 from collector.causes.devices import Device, Inventory
+from collector.causes.failure_rules import sessions_by_failures
 from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
 from collector.causes.seen import (
@@ -16,7 +17,6 @@ from collector.causes.seen import (
     number,
     parts,
 )
-from collector.causes.service_rules import sessions_by_failures
 from collector.causes.speed_rules import router_by_speed
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from collector.causes import device_rules, lan_rules, line_rules, service_rules, speed_rules
+from collector.causes import (
+    device_rules,
+    failure_rules,
+    lan_rules,
+    line_rules,
+    service_rules,
+    speed_rules,
+)
 from collector.causes.calibration import Calibration, default_calibration
 from collector.causes.candidate import Answer, Candidate
 from collector.causes.devices import Inventory
@@ -72,7 +79,7 @@ def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[A
     yield device_rules.router_limit(seen, inventory, line)
     yield device_rules.nat_sessions(seen, inventory)
     yield speed_rules.filter_slow(seen)
-    yield service_rules.interception(seen)
+    yield failure_rules.interception(seen)
     yield port_100m(seen, inventory, line)
     yield half_duplex(seen, inventory)
     yield port_errors(seen, inventory)
@@ -80,12 +87,12 @@ def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[A
     yield lan_rules.channel_interference(seen)
     yield lan_rules.radar_channel(seen)
     yield lan_rules.mtu_black_hole(seen)
-    yield service_rules.dns_slow(seen)
+    yield service_rules.dns_slow(seen, line)
     yield speed_rules.update_day(seen, line)
     yield device_rules.loop(seen, inventory)
     yield lan_rules.address_pool(seen)
     yield speed_rules.appliance_limit(seen)
-    yield service_rules.cloud_side(seen)
+    yield service_rules.cloud_side(seen, line)
 
 
 def suppress(

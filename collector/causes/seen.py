@@ -4,11 +4,11 @@ What does not count: results of an agent that knows its clock to be wrong, of th
 simulated, deferred and invalid ones. A failed one counts as a failure and never as a figure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from statistics import median, quantiles
+from statistics import median
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -142,14 +142,6 @@ def middle(values: Iterable[float | None], fewest: int) -> float | None:
     """Median of those that are known; None where they are fewer."""
     known = [value for value in values if value is not None]
     return median(known) if len(known) >= max(1, fewest) else None
-
-
-def spread(values: Sequence[float]) -> float | None:
-    """Interquartile range over the median; None of fewer than four or of nothing."""
-    if len(values) < 4 or median(values) <= 0:
-        return None
-    first, _, third = quantiles(values, n=4)
-    return (third - first) / median(values)
 
 
 def ratio(above: float | None, below: float | None) -> float | None:

@@ -1,13 +1,13 @@
-"""Causes of names, pages and blocked traffic: DNS, cloud services, filters, sessions. Pure."""
+"""Causes of late names and pages: DNS, cloud services. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Final
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
+from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
-from collector.causes.path import gateways
 from collector.causes.seen import (
     Part,
     Result,
@@ -15,21 +15,17 @@ from collector.causes.seen import (
     days,
     host_of,
     middle,
-    number,
     parts,
     phase,
-    ratio,
 )
 from wire.failure import FailureCode, Operation
 
 _DNS_BAD: Final = ("servfail", "refused", "other_rcode", "timeout", "unreachable", "malformed")
 _DNS_ALL: Final = (*_DNS_BAD, "ok", "no_data", "nxdomain", "wrong_answer")
-_SERVICES: Final = ("throughput", "http_download", "https", "tcp_connect")
-_UNREACHED: Final = (FailureCode.CONNECT_TIMEOUT, FailureCode.TIMEOUT, FailureCode.NO_REPLY)
 _BLOCKING: Final = frozenset({FailureCode.INTERCEPTED})
 
 
-def dns_slow(seen: Seen) -> Answer:
+def dns_slow(seen: Seen, of_line: Figures) -> Answer:
     """A resolver answers late or not at all; each resolver by itself."""
     name = "dns_slow"
     asked = seen.tried("dns")
@@ -40,7 +36,9 @@ def dns_slow(seen: Seen) -> Answer:
     if not enough:
         return unseen(name)
     candidates = [
-        made for target, of in enough.items() if (made := _resolver(seen, target, of)) is not None
+        _doubted(seen, of_line, made)
+        for target, of in enough.items()
+        if (made := _resolver(seen, target, of)) is not None
     ]
     if not candidates:
         return clear(name)
@@ -49,6 +47,14 @@ def dns_slow(seen: Seen) -> Answer:
         others = observed("other_resolvers_are_well", well)
         candidates = [_with(one, others) for one in candidates]
     return found(*candidates)
+
+
+def _doubted(seen: Seen, of_line: Figures, made: Candidate) -> Candidate:
+    """No more than a suspicion where it is so in lessons alone and every way is longer then."""
+    rise = of_line.lesson_rtt_seconds
+    if made.hours <= {Part.LESSON} and (rise or 0.0) >= seen.number.saturated_rtt_seconds:
+        return replace(made, strength=Strength.POINTED)
+    return made
 
 
 def _resolver(seen: Seen, target: str, of: Sequence[Result]) -> Candidate | None:
@@ -118,7 +124,7 @@ def _dns_failures(of: Iterable[Result]) -> tuple[int, int]:
     return bad, asked
 
 
-def cloud_side(seen: Seen) -> Answer:
+def cloud_side(seen: Seen, of_line: Figures) -> Answer:
     """One service is slow or fails where names, connections and other services are well."""
     name, limit = "cloud_side", seen.number
     by_target: dict[str, list[Result]] = {}
@@ -136,7 +142,7 @@ def cloud_side(seen: Seen) -> Answer:
         others = [value for key, value in times.items() if key != target and value is not None]
         made = _service(seen, target, of, times[target], others)
         if made is not None:
-            candidates.append(made)
+            candidates.append(_doubted(seen, of_line, made))
     if len(enough) > 1 and len(candidates) == len(enough):
         return clear(name)  # all of them at once: it lies on this side
     return found(*candidates) if candidates else clear(name)
@@ -190,100 +196,6 @@ def _is_theirs(one: Result) -> bool:
         return True
     after = failure.operation in (Operation.RECEIVE, Operation.DOWNLOAD, Operation.SEND)
     return after and failure.code in (FailureCode.TIMEOUT, FailureCode.STALLED)
-
-
-def interception(seen: Seen) -> Answer:
-    """Somebody else answers."""
-    name, limit = "interception", seen.number
-    tried = seen.tried(*_SERVICES, "ndt7_public", "ookla", "dns", "responsiveness", "verify")
-    if len(tried) < limit.fewest_runs:
-        return unseen(name)
-    blocked = [one for one in tried if _is_blocked(one)]
-    kinds = {(one.made.probe, one.made.target) for one in blocked}
-    same = [one for one in tried if (one.made.probe, one.made.target) in kinds]
-    if len(blocked) < 2 or len(blocked) < limit.intercepted_ratio * len(same):
-        return clear(name)
-    if len(blocked) < limit.fewest_failures_count and len(same) > 2 * len(blocked):
-        return clear(name)
-    targets = sorted({host_of(one.made.target) for one in blocked})
-    figures: dict[str, float | bool | str] = {
-        "blocked_count": len(blocked),
-        "tried_count": len(same),
-        "targets": ", ".join(targets[:3]),
-    }
-    return found(
-        Candidate(
-            finding_id=name,
-            strength=Strength.TOLD,
-            observed=(observed("somebody_else_answers", blocked, **figures),),
-            hours=parts(blocked),
-            confirm=("allow_in_filter",),
-        )
-    )
-
-
-def _is_blocked(one: Result) -> bool:
-    failure = one.made.failure
-    if failure is not None:
-        return failure.code in _BLOCKING
-    return (number(one.made.values.get("wrong_answer_count")) or 0) > 0
-
-
-def sessions_by_failures(seen: Seen) -> Candidate | None:
-    """In lessons new connections do not come about, though the gateway answers; else they do."""
-    limit, inside = seen.number, gateways(seen)
-    lesson, calm = _connections(seen, Part.LESSON), _connections(seen, Part.MORNING, Part.EVENING)
-    if len(lesson) < 2 * limit.fewest_runs or len(calm) < 2 * limit.fewest_runs:
-        return None
-    lost = [one for one in lesson if _lost(one) > 0]
-    share = ratio(sum(map(_lost, lesson)), len(lesson)) or 0.0
-    before = ratio(sum(map(_lost, calm)), len(calm)) or 0.0
-    near = [
-        one
-        for one in seen.tried("latency", "gateway", "snmp")
-        if one.part is Part.LESSON
-        and (
-            one.made.probe in ("gateway", "snmp")
-            or one.made.segment == "lan"
-            or host_of(one.made.target) in inside
-        )
-    ]
-    answered = [one for one in near if one.ok]
-    well = len(answered) >= limit.fewest_runs and len(answered) >= 0.9 * len(near)
-    if share < limit.session_failure_ratio or before > limit.session_quiet_ratio or not well:
-        return None
-    kinds = {(one.made.probe, one.made.target) for one in lost}
-    if len(kinds) < 2 or days(lost) < limit.fewest_days:
-        return None
-    figures: Mapping[str, float] = {"lesson_ratio": share, "quiet_ratio": before}
-    return Candidate(
-        finding_id="nat_sessions",
-        strength=Strength.INFERRED,
-        observed=(
-            observed("new_connections_fail", lost, **figures),
-            observed("gateway_answers", answered),
-        ),
-        hours=frozenset({Part.LESSON}),
-        confirm=("read_session_table",),
-    )
-
-
-def _connections(seen: Seen, *of: Part) -> list[Result]:
-    return [
-        one
-        for one in seen.tried(*_SERVICES)
-        if one.part in of and one.made.segment not in ("lan", "loopback")
-    ]
-
-
-def _lost(one: Result) -> float:
-    """Share of the connections of a result that did not come about."""
-    if one.ok:
-        return one.number("failure_ratio") or 0.0
-    failure = one.made.failure
-    assert failure is not None
-    early = failure.operation in (Operation.CONNECT, Operation.RESOLVE, Operation.RUN)
-    return 1.0 if failure.code in _UNREACHED and early else 0.0
 
 
 def _with(one: Candidate, more: Observed) -> Candidate:

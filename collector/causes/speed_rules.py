@@ -19,7 +19,6 @@ from collector.causes.seen import (
     parts,
     phase,
     ratio,
-    spread,
 )
 from collector.programme.plans.update_days import release_of
 
@@ -32,19 +31,22 @@ OWN_PORT = "appliance"
 def plateau(seen: Seen, of: Figures) -> Candidate | None:
     """Everything ends at what a 100 Mbit/s link carries; None where it does not."""
     limit, contract = seen.number, seen.school.contract_bps
-    downs = [one.left_bps for one in of.quiet]
-    width = spread(downs)
-    if len(downs) < limit.fewest_runs or width is None or width > limit.plateau_spread_ratio:
+    runs = [*of.quiet, *of_parts(seen.centre_runs(), *QUIET)]
+    downs = [one.left_bps for one in runs]
+    if len(downs) < limit.fewest_runs:
         return None
-    if not limit.plateau_low_bps <= median(downs) <= limit.plateau_high_bps:
+    top = max(downs)
+    near = [one for one in runs if one.left_bps >= (1 - limit.plateau_spread_ratio) * top]
+    if not limit.plateau_low_bps <= top <= limit.plateau_high_bps:
+        return None
+    inside = [one for one in inside_runs(seen) if one.left_bps <= limit.plateau_high_bps]
+    if len(near) + len(inside) < limit.fewest_runs or median(downs) < 0.9 * top:
         return None
     if contract is not None and contract < CONTRACT_ABOVE_PORT * limit.slow_port_bps:
         return None
     if not slow_port_matters(seen):
         return None
-    evidence = [
-        observed("plateau_of_100m", results(of.quiet), quiet_bps=median(downs), spread_ratio=width)
-    ]
+    evidence = [observed("plateau_of_100m", results(near), most_bps=top, near_count=len(near))]
     segment = _where_plateau(seen, of, evidence)
     if segment is None:
         return None
