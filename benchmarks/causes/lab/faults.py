@@ -216,6 +216,28 @@ def _login(school: School, _amount: float, _seed: int) -> contextlib.AbstractCon
     return _between(school, (str(FOLDER / "filter.py"), "login", LAN_ADDRESS, certificate))
 
 
+def _pool(school: School, count: float, _seed: int) -> contextlib.AbstractContextManager[None]:
+    """The router has so many addresses, and all are given away."""
+    return school.addresses(round(count))
+
+
+@contextmanager
+def _loop(school: School, bps: float, _seed: int) -> Iterator[None]:
+    """A cable from one port of the switch to another, which carries so many bit/s of the storm.
+
+    Real switches go up to their port's rate; here two processors carry the whole laboratory.
+    """
+    router = school.router
+    router.run("ip", "link", "add", "loop0", "type", "veth", "peer", "name", "loop1")
+    for port in ("loop0", "loop1"):
+        shape(router.name, port, Rate(round(bps), queue_bytes=20_000))
+        router.run("ip", "link", "set", port, "master", "lan0", "up")
+    try:
+        yield
+    finally:
+        router.run("ip", "link", "delete", "loop0")
+
+
 def _appliance(school: School, bps: float, _seed: int) -> contextlib.AbstractContextManager[None]:
     """What the appliance carries on any of its interfaces, loopback too."""
     ends = [(school.appliance, "lo"), (school.appliance, "far0"), (school.router, "near0")]
@@ -240,4 +262,6 @@ KINDS = {
     "block": _block,
     "login": _login,
     "appliance_bps": _appliance,
+    "addresses_count": _pool,
+    "loop_bps": _loop,
 }

@@ -20,6 +20,8 @@ Test = dict[str, Any]
 SETTLE_SECONDS: Final = 1.0
 """For the crowd's connections to fill what they fill."""
 SECONDS: Final = 2.0
+LAN_ROUNDS: Final = 2
+"""Rounds of mornings, and of lessons, in which the LAN is listened to and asked for an address."""
 ECHOES: Final = {"count": 10, "interval_seconds": 0.1, "timeout_seconds": 1.0}
 
 
@@ -41,7 +43,13 @@ def run(school: School, case: Case) -> Ran:
 
     def rounds(window: Window, numbers: range, *, with_rare: bool = True) -> None:
         for number in numbers:
-            groups = round_of(school, window, rare=with_rare and number == 0, brief=case.brief)
+            groups = round_of(
+                school,
+                window,
+                rare=with_rare and number == 0,
+                lan=window != "evening" and number < LAN_ROUNDS,
+                brief=case.brief,
+            )
             made = school.measure(groups, ceiling=not found)
             measured = [from_json(one) for one in made]
             found.extend(placed(measured, window, number, agent_id, random))
@@ -63,18 +71,34 @@ def run(school: School, case: Case) -> Ran:
 
 
 def round_of(
-    school: School, window: Window, *, rare: bool, brief: bool = False
+    school: School, window: Window, *, rare: bool, lan: bool = False, brief: bool = False
 ) -> list[list[Test]]:
-    """Tests of one round, in groups; ``rare`` are those of once a window."""
+    """Tests of one round, in groups.
+
+    ``rare`` are those of once a window, ``lan`` the checks of the LAN that take some seconds.
+    """
     return [
-        [_test("latency", host, segment, **ECHOES) for host, segment in (
-            (LAN_ADDRESS, "lan"), (school.centre.address, "centre"),
-            (school.internet.address, "internet"),
-        )],
+        _quiet(school, lan=lan and not brief),
         *([test] for test in _services(school)),
         *([test] for test in (_downloads(school) if brief else _heavy(school, window))),
         *([test] for test in (_rare(school, window) if rare and not brief else ())),
     ]  # fmt: skip
+
+
+def _quiet(school: School, *, lan: bool) -> list[Test]:
+    """At once: they disturb one another little."""
+    echoes = [
+        _test("gateway", "lan", "lan", **ECHOES),
+        _test("latency", school.centre.address, "centre", **ECHOES),
+        _test("latency", school.internet.address, "internet", **ECHOES),
+    ]
+    if not lan:
+        return echoes
+    return [
+        *echoes,
+        _test("dhcp", "lan", "lan", seconds=4.0),
+        _test("lan_listen", "lan", "lan", seconds=4.0),
+    ]
 
 
 def _services(school: School) -> list[Test]:

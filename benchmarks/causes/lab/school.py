@@ -19,13 +19,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import trustme
 
+from agent.clock import SystemClock
+from agent.lan.leave import Rule, keep_approvals, keep_rule
 from benchmarks.causes.lab.services import FILE_HOST, ORDERS, OTHER_PAGE_HOST, PAGE_HOST
 from tests.lab.netns import Chain, Host, Link, Tcp, branch, chain
+from wire.approval import CHECKS, Approval
 
 ROOT: Final = Path(__file__).parents[3]
 PORT: Final = 4443
@@ -33,8 +37,11 @@ LAN_ADDRESS: Final = "10.99.0.2"
 """Of the router; the gateway."""
 PUPILS_ADDRESS: Final = "10.99.0.10"
 WAN_DEVICE: Final = "far1"
-ANSWER_SECONDS: Final = 240
 START_SECONDS: Final = 30
+CODE: Final = "laboratory"
+"""Of the school."""
+LEASES: Final = 100
+"""Addresses that the router gives away."""
 _PASSWORD: Final = "of the laboratory alone"
 
 
@@ -56,6 +63,8 @@ class School:
         for host in (self.pupils, self.centre, self.internet):
             self._respond(host)
         self._snmp()
+        self._approve()
+        self._dhcp = self._serve_addresses(LEASES)
         self.measurer = self._child(seed)
 
     def order(self, **orders: float) -> None:
@@ -90,9 +99,6 @@ class School:
         """Make the router's LAN side a switch and plug the pupils' host in."""
         router, lan = self.router, "lan0"
         pupils = Host(f"{router.name.rpartition('-')[0]}-pupils", PUPILS_ADDRESS)
-        routes = [
-            line.split() for line in router.run("ip", "-4", "route").stdout.splitlines()
-        ]  # the routes over near0 go with its address
         cubic = ("congctl", Tcp().congestion)
         self._run("ip", "netns", "add", pupils.name)
         self._run("ip", "link", "add", "far0", "netns", pupils.name, "type", "veth",
@@ -103,7 +109,6 @@ class School:
             router.run("ip", "link", "set", port, "master", lan, "up")
         router.run("ip", "address", "add", f"{LAN_ADDRESS}/24", "dev", lan, "noprefixroute")
         router.run("ip", "link", "set", lan, "up")
-        assert any("near0" in words for words in routes)
         router.run("ip", "route", "replace", "10.99.0.0/24", "dev", lan, *cubic)
         for words in (
             ("ip", "link", "set", "lo", "up"),
@@ -112,6 +117,7 @@ class School:
             ("ip", "route", "add", "default", "via", LAN_ADDRESS, *cubic),
         ):
             pupils.run(*words)
+        self.appliance.run("ip", "route", "add", "default", "via", LAN_ADDRESS, *cubic)
         return pupils
 
     def _name_hosts(self) -> None:
@@ -158,6 +164,50 @@ class School:
         )
         access.chmod(0o600)
 
+    def _approve(self) -> None:
+        """The school's record for the checks of its LAN, as the collector would give it."""
+        state, now = self.folder / "state", SystemClock().now()
+        state.mkdir()
+        keep_rule(state, Rule(), CODE)
+        approval = Approval(
+            number=1, school=CODE, checks=CHECKS, networks=("10.99.0.0/24",),
+            valid_from=now - timedelta(days=1), valid_until=now + timedelta(days=1),
+        )  # fmt: skip
+        keep_approvals(state, [approval])
+
+    @contextlib.contextmanager
+    def addresses(self, count: int) -> Iterator[None]:
+        """The router's DHCP server has so many, and has given all of them away."""
+        _end(self._dhcp)
+        try:
+            self._dhcp = self._serve_addresses(count, given=count)
+            yield
+        finally:
+            _end(self._dhcp)
+            self._dhcp = self._serve_addresses(LEASES)
+
+    def _serve_addresses(self, count: int, given: int = 0) -> "subprocess.Popen[str]":
+        """A dnsmasq in the router. Devices of the laboratory have made up link addresses."""
+        leases, ends = self.folder / "leases", round(SystemClock().now().timestamp()) + 3600
+        leases.write_text(
+            "".join(
+                f"{ends} 02:00:00:00:01:{number:02x} 10.99.0.{100 + number} * *\n"
+                for number in range(given)
+            )
+        )
+        process = subprocess.Popen(
+            self.router.command(
+                "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
+                "--interface=lan0", "--bind-interfaces", "--no-ping", "--user=root",
+                f"--dhcp-range=10.99.0.100,10.99.0.{99 + count},255.255.255.0,1h",
+                f"--dhcp-leasefile={leases}", f"--log-facility={self.folder / 'dnsmasq.log'}",
+                f"--pid-file={self.folder / 'dnsmasq.pid'}",
+            ),
+            text=True,
+        )  # fmt: skip
+        self._stack.callback(_end, process)
+        return process
+
     def _child(self, seed: int) -> "subprocess.Popen[str]":
         words = (sys.executable, "-m", "benchmarks.causes.lab.appliance", str(seed))
         process = subprocess.Popen(
@@ -166,6 +216,7 @@ class School:
             env={
                 **os.environ,
                 "SSL_CERT_FILE": str(self.folder / "ca.pem"),
+                "HAKARU_STATE": str(self.folder / "state"),
                 "HAKARU_SNMP": str(self.folder / "snmp.toml"),
             },
         )  # fmt: skip
