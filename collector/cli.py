@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "restore": "put a copy back; agents send again what it lacks",
     "report": "the weekly report: issue, list, compare, deliver",
     "survey": "desk survey: measured facts, what is likely where, confirming schools",
+    "cause": "what is wrong at a school, with evidence and who mends it",
     "finding": "the catalogue of findings, and deciding one at a school",
     "rehearsal": "all schools of a group at once, for a few minutes",
     "plans": "the four plans: figures, indicators, what lessons ask of the lines",

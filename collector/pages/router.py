@@ -12,6 +12,7 @@ from collector.judge.week import local
 from collector.pages import late
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
 from collector.pages.causes_kept import KeptCauses
+from collector.pages.causes_view import causes_part
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
 from collector.pages.listing import Filter
@@ -22,6 +23,7 @@ from collector.pages.segments_view import picture_of_school
 from collector.pages.sources import NoSuchWeek, PageSources, frame
 from collector.programme.facts_catalogue import load_facts
 from collector.programme.findings_catalogue import load_findings
+from collector.programme.measures_catalogue import load_measures
 
 
 def attach(app: FastAPI, sources: PageSources) -> None:
@@ -91,20 +93,16 @@ def router(sources: PageSources) -> APIRouter:
             return answers.missing(request, text("error.no_school", code=cut(code)))
         held = on_school(text, sources.store, sources.store.school(code), sources.clock.now())
         measures = measures_of_school(text, sources.store, code)
-        picture = picture_of_school(
-            sources,
-            text,
-            catalogues,
-            code,
-            local(shown.now).date(),
-            kept.of(code, shown.now, simulated=shown.simulated),
-        )
+        causes = kept.of(code, shown.now, simulated=shown.simulated)
+        day = local(shown.now).date()
+        picture = picture_of_school(sources, text, catalogues, code, day, causes)
         values = {
             "page": page,
             "held": held,
             "code": code,
             "measures": measures,
             "picture": picture,
+            "causes": causes_part(text, catalogues[1], load_measures(), causes),
         }
         return answers.page(request, "school.html", values)
 
