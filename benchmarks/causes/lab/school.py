@@ -29,9 +29,11 @@ from agent.clock import SystemClock
 from agent.lan.leave import Rule, keep_approvals, keep_rule
 from benchmarks.causes.lab.services import FILE_HOST, ORDERS, OTHER_PAGE_HOST, PAGE_HOST
 from tests.lab.netns import Chain, Host, Link, Tcp, branch, chain
+from tests.lab.owner import PREFIX, namespaces
 from wire.approval import CHECKS, Approval
 
 ROOT: Final = Path(__file__).parents[3]
+NAMES: Final = Path("/etc/netns")
 PORT: Final = 4443
 LAN_ADDRESS: Final = "10.99.0.2"
 """Of the router; the gateway."""
@@ -122,7 +124,8 @@ class School:
 
     def _name_hosts(self) -> None:
         """A resolver and names for the appliance: ip-netns(8) puts these files over /etc."""
-        files = Path("/etc/netns") / self.appliance.name
+        _remove_stale_files()
+        files = NAMES / self.appliance.name
         files.mkdir(parents=True)
         self._stack.callback(shutil.rmtree, files)
         (files / "hosts").write_text("127.0.0.1 localhost\n")
@@ -252,6 +255,13 @@ def school(rtt_seconds: float, seed: int) -> Iterator[School]:
         contextlib.ExitStack() as stack,
     ):
         yield School(hosts, Path(folder), stack, seed)
+
+
+def _remove_stale_files() -> None:
+    """Remove what schools left that were killed: their namespaces are gone."""
+    if NAMES.is_dir():
+        for folder in set(NAMES.glob(f"{PREFIX}*")) - {NAMES / name for name in namespaces()}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ask(process: "subprocess.Popen[str]", line: str) -> str:
