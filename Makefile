@@ -92,7 +92,7 @@ bench-findings: setup ## the desk survey on 24 planted cities, beside two baseli
 	.venv/bin/python -m benchmarks.findings $(BENCH)
 
 bench-causes: setup ## causes planted in device data and, as root, in networks (BENCH="--group device")
-	scripts/system-packages gcc libc6-dev iproute2 iptables procps snmpd
+	scripts/system-packages dnsmasq-base gcc libc6-dev iproute2 iptables procps snmpd
 	.venv/bin/python -m benchmarks.causes $(BENCH)
 
 bench-plan: setup ## plans of measures on planted cities, the solver against greed (BENCH="--cities 20")
