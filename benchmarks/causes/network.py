@@ -1,7 +1,7 @@
 """Faults planted in the network of a school in the laboratory, measured by the real agent. As root.
 
 Each case is a school of its own in network namespaces. What is measured is real; the days and
-hours are assigned (docs/causes.md).
+hours are assigned (docs/causes-network.md).
 
 Examples: python -m benchmarks.causes.network --quick
           python -m benchmarks.causes.network --seed 7 --record runs

@@ -2,7 +2,7 @@
 
 ``accepted`` was declared with each fault, before anything was scored: the findings of which one
 must be named for this fault. Where the evidence of a network alone cannot tell two causes apart,
-both stand there and docs/causes.md says why.
+both stand there and docs/causes-network.md says why.
 """
 
 from collections.abc import Mapping, Sequence
