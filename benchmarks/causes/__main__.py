@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.causes.device_data import scenarios
@@ -60,10 +61,16 @@ def _device_data(options: argparse.Namespace) -> int:
 
 
 def judged(seed: int) -> list[Scored]:
-    """All scenarios of one seed, with what was said of each."""
+    """All scenarios of one seed, with what was said of each; without their measurements.
+
+    Those are not needed any more, and their read-only fields do not pass between processes.
+    """
     calendar = load_calendars(resources.default_calendar()).for_school("planted")
     return [
-        Scored(one, find_causes(one.evidence, calendar, default_knowledge()))
+        Scored(
+            replace(one, measurements=()),
+            find_causes(one.evidence, calendar, default_knowledge()),
+        )
         for one in scenarios([seed])
     ]
 
