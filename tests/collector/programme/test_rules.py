@@ -247,7 +247,7 @@ def test_the_missing_facts_are_the_ones_that_decide(
     if outcome.value is None:
         filled = known | {key: more.get(key, 1.0) for key in outcome.missing}
         assert evaluate(rule, view(**filled)).value is not None
-        others = known | {key: value for key, value in more.items() if key not in outcome.missing}
+        others = {key: more[key] for key in more if key not in outcome.missing} | known
         assert evaluate(rule, view(**others)).value is None
 
 
