@@ -286,7 +286,8 @@ def test_a_school_shows_chart_history_and_facts(demo: Browser) -> None:
         "95 % 区間",
     ):
         assert words in text
-    assert html.count("<details>") == 1
+    section = html.partition('aria-labelledby="h-chart"')[2].partition("</section>")[0]
+    assert section.count("<details>") == 1
 
 
 def test_no_such_school(demo: Browser) -> None:

@@ -58,7 +58,13 @@ def test_every_sentence_is_in_the_texts() -> None:
             asked = set(re.findall(r"{(\w+)}", text))
             assert asked <= figures or key in open_ended, key
     written = {key.partition(".")[2] for key in table() if key.startswith("cause_evidence.")}
-    assert written - set(said) <= open_ended | {"located_port"}
+    assert written - set(said) <= open_ended
+
+
+def test_every_strength_has_its_words() -> None:
+    """Those and no others."""
+    written = {key for key in table() if key.startswith("causes.strength_")}
+    assert written == {f"causes.strength_{one}" for one in Strength}
 
 
 def test_everything_to_confirm_is_in_the_texts() -> None:
