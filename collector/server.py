@@ -166,7 +166,8 @@ class Announcing(uvicorn.Server):
         """Start, then speak."""
         await super().startup(sockets)
         if self.started:
-            print(self._line, file=self._out, flush=True)
+            self._out.write(f"{self._line}\n")  # in one: other threads write there too
+            self._out.flush()
 
 
 def allow_descriptors() -> None:

@@ -102,7 +102,10 @@ def test_no_packet_leaves_to_where_the_appliance_does_not_go(
     assert allowed == []
     assert found["sent"] == {"lo": 0, "d0": 0}
     told = [one for one in found["results"] if "not allowed on this appliance" in one["text"]]
-    silent = {one["probe"] for one in found["results"]} - {one["probe"] for one in told}
+    lan = {probe for probe, of in PROBES.items() if of.target == "lan"}  # these take no host at all
+    refused = [one["code"] for one in found["results"] if one["probe"] in lan]
+    assert set(refused) == {"target_invalid"}
+    silent = {one["probe"] for one in found["results"]} - {one["probe"] for one in told} - lan
     assert silent <= {"ookla", "iperf3"}, silent  # theirs say it in other words, or lack a program
 
 
