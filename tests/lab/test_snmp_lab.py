@@ -33,10 +33,13 @@ def snmpd(tmp_path: Path) -> Iterator[tuple[Host, Host, Path]]:
     config = tmp_path / "snmpd.conf"
     with chain([Link(), Link(down=Rate(LINE_BPS), up=Rate(LINE_BPS))]) as hosts:
         client, router = hosts[0], hosts[1]
+        number = router.run("cat", f"/sys/class/net/{wan(router)}/ifindex").stdout.strip()
         config.write_text(
             "rocommunity public default\nagentAddress udp:161\n"
             'createUser reader SHA-256 "correct horse" AES "battery staple"\nrouser reader priv\n'
-            f"interface {wan(router)} 6 {LINE_BPS}\n"  # a veth would say 10 Gbit/s
+            # a veth says 10 Gbit/s; snmpd's own directive for speeds leaves ifHighSpeed as it is
+            f"override 1.3.6.1.2.1.2.2.1.5.{number} uinteger {LINE_BPS}\n"
+            f"override 1.3.6.1.2.1.31.1.1.1.15.{number} uinteger {LINE_BPS // 1_000_000}\n"
         )
         client.run("ping", "-q", "-c", "1", hosts[2].address)
         for host in hosts[1:]:
