@@ -5,7 +5,6 @@ from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
 from collector.causes.devices import Device, Inventory
-from collector.causes.failure_rules import sessions_by_failures
 from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
 from collector.causes.seen import (
@@ -17,6 +16,7 @@ from collector.causes.seen import (
     number,
     parts,
 )
+from collector.causes.session_rules import can_tell, sessions_by_failures
 from collector.causes.speed_rules import router_by_speed
 
 
@@ -72,7 +72,7 @@ def _beside_test(seen: Seen, report: Result) -> bool:
     return any(moment(run.result)[0] < end and moment(run.result)[1] > start for run in seen.runs)
 
 
-def nat_sessions(seen: Seen, inventory: Inventory) -> Answer:
+def nat_sessions(seen: Seen, inventory: Inventory, of_line: Figures) -> Answer:
     """The session table is full, by the router's own word or by what fails."""
     name, limit = "nat_sessions", seen.number
     asked = [one for one in inventory.routers if _known(one, "sessions_max_ratio")]
@@ -83,13 +83,12 @@ def nat_sessions(seen: Seen, inventory: Inventory) -> Answer:
             most = max(one.number("sessions_max_ratio") or 0.0 for one in full)
             evidence = observed("sessions_run_out", full, device=device.name, sessions_ratio=most)
             candidates.append(_of(name, device, full, evidence, "raise_session_limit"))
-    by_failures = sessions_by_failures(seen)
+    by_failures = sessions_by_failures(seen, of_line)
     if candidates:
         return found(*candidates)
     if by_failures is not None:
         return found(by_failures)
-    tried = [one for one in seen.tried("throughput", "tcp_connect") if one.part is Part.LESSON]
-    return clear(name) if asked or len(tried) >= limit.fewest_runs else unseen(name)
+    return clear(name) if asked or can_tell(seen) else unseen(name)
 
 
 def ap_overload(seen: Seen, inventory: Inventory) -> Answer:

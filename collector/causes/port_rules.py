@@ -155,6 +155,7 @@ def _near_loss(seen: Seen) -> Candidate | None:
         observed=(observed("loss_in_the_lan", lossy, loss_ratio=share, sent_count=sent),),
         segment=Segment.CORE_SWITCH,
         place=OWN_PORT,
+        ports=frozenset({(OWN_PORT, OWN_PORT)}),
         hours=parts(lossy),
         confirm=("read_port_errors",),
     )

@@ -79,6 +79,7 @@ class Numbers:
     intercepted_ratio: float
     session_failure_ratio: float
     session_quiet_ratio: float
+    session_steady_ratio: float
     appliance_ratio: float
 
 

@@ -3,6 +3,7 @@
 from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
+from collector.causes.devices import Inventory
 from collector.causes.figures import Figures, results
 from collector.causes.line_rules import enough, inside_runs, located_at
 from collector.causes.model import Observed, Strength
@@ -131,8 +132,12 @@ def _only_router(seen: Seen, of: Figures, evidence: list[Observed]) -> bool:
     return lan >= LAN_FASTER * of.quiet_bps
 
 
-def filter_slow(seen: Seen) -> Answer:
-    """What a browser fetches is slow where raw tests are not."""
+def filter_slow(seen: Seen, inventory: Inventory) -> Answer:
+    """What a browser fetches is slow where raw tests are not.
+
+    A file comes over one connection, a test over several, so lost frames on the appliance's way
+    out hold the file back more: its ports are those where losses make this of no meaning.
+    """
     name, limit = "filter_slow", seen.number
     files = [one for one in seen.good("http_download", beside=False) if one.number("download_bps")]
     hours = parts(files)
@@ -149,6 +154,7 @@ def filter_slow(seen: Seen) -> Answer:
                     finding_id=name,
                     strength=Strength.INFERRED,
                     observed=(observed("file_is_slow", files, file_bps=file_bps, raw_bps=raw_bps),),
+                    ports=_way_out(inventory),
                     hours=hours,
                     confirm=("past_the_filter",),
                 )
@@ -157,6 +163,13 @@ def filter_slow(seen: Seen) -> Answer:
     return _slow_tls(seen) or (
         clear(name) if len(seen.good("https")) >= limit.fewest_runs else unseen(name)
     )
+
+
+def _way_out(inventory: Inventory) -> frozenset[tuple[str, str]]:
+    """The appliance's port, and the ports of routers with the other ends of their links."""
+    routers = {one.address for one in inventory.routers}
+    ends = [inventory.ends(key) for key in inventory.ports() if key[0] in routers]
+    return frozenset({(OWN_PORT, OWN_PORT)}).union(*ends)
 
 
 def _slow_tls(seen: Seen) -> Answer | None:

@@ -12,6 +12,7 @@ from benchmarks.causes.lab.dates import Window, placed
 from benchmarks.causes.lab.faults import Fault, planted
 from benchmarks.causes.lab.school import LAN_ADDRESS, PORT, School
 from benchmarks.causes.lab.services import FILE_HOST, FILE_PORT, OTHER_PAGE_HOST, PAGE_HOST, ZONE
+from tests.lab.stolen import stolen_seconds
 from wire.codec import from_json
 from wire.ids import uuid4
 from wire.measurement import Json, Measurement
@@ -33,11 +34,13 @@ class Ran:
     measurements: tuple[Measurement, ...]
     """With assigned dates, oldest first."""
     took_seconds: float
+    stolen_seconds: float = 0.0
+    """Of the machine's processors, by a hypervisor, meanwhile: figures of tests fall with it."""
 
 
 def run(school: School, case: Case) -> Ran:
     """Plant, measure, take out again."""
-    random, begin = Random(case.seed), time.monotonic()
+    random, begin, stolen = Random(case.seed), time.monotonic(), stolen_seconds()
     agent_id = uuid4(random.getrandbits(128))
     found: list[Measurement] = []
 
@@ -67,7 +70,12 @@ def run(school: School, case: Case) -> Ran:
             with _also(school, case.update, case.seed):
                 rounds("update", range(case.rounds), with_rare=False)
     found.sort(key=lambda made: made.started_at)
-    return Ran(case=case, measurements=tuple(found), took_seconds=time.monotonic() - begin)
+    return Ran(
+        case=case,
+        measurements=tuple(found),
+        took_seconds=time.monotonic() - begin,
+        stolen_seconds=stolen_seconds() - stolen,
+    )
 
 
 def round_of(

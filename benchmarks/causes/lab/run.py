@@ -37,7 +37,7 @@ def run_all(
             print(
                 f"{len(done)}/{len(wanted)} {time.monotonic() - begin:.0f} s, load "
                 f"{os.getloadavg()[0]:.1f}: {ran.case.name}: {len(ran.measurements)} measurements "
-                f"in {ran.took_seconds:.0f} s",
+                f"in {ran.took_seconds:.0f} s, {ran.stolen_seconds:.1f} s stolen",
                 flush=True,
             )
 
