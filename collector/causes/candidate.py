@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from collector.causes.model import Observed, Strength
 from collector.causes.seen import ALL_HOURS, Part, Result, ids
@@ -22,6 +23,9 @@ class Candidate:
     hours: frozenset[Part] = ALL_HOURS
     """Parts of the day in which it is seen."""
     confirm: tuple[str, ...] = ()
+    past: bool = False
+    """It could be seen in the latest days and was not (collector.causes.lately)."""
+    last_seen: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

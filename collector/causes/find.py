@@ -17,11 +17,13 @@ from collector.causes import (
     line_rules,
     service_rules,
     speed_rules,
+    upstream_rules,
 )
 from collector.causes.calibration import Calibration, default_calibration
 from collector.causes.candidate import Answer, Candidate
 from collector.causes.devices import Inventory
 from collector.causes.figures import figures_of
+from collector.causes.lately import dated
 from collector.causes.model import Cause, Causes, Certainty, Evidence, Strength
 from collector.causes.port_rules import half_duplex, port_100m, port_errors
 from collector.causes.rules_file import Rules, Scope, default_rules
@@ -57,11 +59,22 @@ def find_causes(
     ``calendar`` is the school's: it says which results are of lessons and which of quiet hours.
     """
     known = knowledge or default_knowledge()
-    answers = list(_answers(evidence, calendar, known.rules))
-    candidates = [one for answer in answers for one in answer.candidates]
+
+    def ask(of: Evidence) -> list[Answer]:
+        return list(_answers(of, calendar, known.rules))
+
+    answers = ask(evidence)
+    found = [one for answer in answers for one in answer.candidates]
+    candidates = dated(found, evidence, ask, known.rules.number.recent_days)
     kept, explained = suppress(candidates, known.rules)
     causes = [_cause(one, explained[id(one)], known) for one in kept]
-    causes.sort(key=lambda one: (_ORDER.index(one.strength), -one.confidence))
+    causes.sort(
+        key=lambda one: (
+            one.certainty is Certainty.PAST,
+            _ORDER.index(one.strength),
+            -one.confidence,
+        )
+    )
     looked = {one.finding_id: one.looked_at for one in answers}
     return Causes(
         causes=causes,
@@ -74,8 +87,8 @@ def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[A
     line, inventory = figures_of(seen), Inventory(seen)
     yield line_rules.line_saturated(seen, inventory, line)
     yield line_rules.line_below_contract(seen, line)
-    yield from line_rules.carrier(seen, line)
-    yield line_rules.aggregation_thin(seen, line)
+    yield from upstream_rules.carrier(seen, line)
+    yield upstream_rules.aggregation_thin(seen, line)
     yield device_rules.router_limit(seen, inventory, line)
     yield device_rules.nat_sessions(seen, inventory, line)
     yield speed_rules.filter_slow(seen, inventory)
@@ -100,8 +113,8 @@ def suppress(
 ) -> tuple[list[Candidate], Mapping[int, tuple[str, ...]]]:
     """Leave out what another explains; give what stays and, by id(), what each explains.
 
-    A cause explains only where it is itself more than a suspicion. What is explained explains in
-    turn: the one that is left stands for the whole chain.
+    A cause explains only where it is itself more than a suspicion, and a past one nothing that is
+    still seen. What is explained explains in turn: the one that is left stands for the whole chain.
     """
     explained: dict[int, list[str]] = {id(one): [] for one in candidates}
     gone: set[int] = set()
@@ -118,7 +131,7 @@ def suppress(
 
 def _explains(cause: Candidate, symptom: Candidate, rules: Rules) -> bool:
     scope = rules.explains.get(cause.finding_id, {}).get(symptom.finding_id)
-    if scope is None:
+    if scope is None or (cause.past and not symptom.past):
         return False
     if scope is Scope.SAME_PORT:
         return bool(cause.ports & symptom.ports)
@@ -136,12 +149,13 @@ def _cause(of: Candidate, explains: tuple[str, ...], known: Knowledge) -> Cause:
         segment=of.segment or finding.segment,
         place=of.place,
         owner=finding.owner,
-        certainty=Certainty.NAMED if sure else Certainty.SUSPECTED,
+        certainty=(Certainty.PAST if of.past else Certainty.NAMED if sure else Certainty.SUSPECTED),
         strength=of.strength,
         confidence=confidence,
         confidence_count=known.calibration.count(of.finding_id, of.strength),
         observed=of.observed,
         confirm=of.confirm,
         measures=finding.measures,
+        last_seen=of.last_seen,
         explains=explains,
     )

@@ -7,6 +7,7 @@ finding from one school's own measurements.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from wire.measurement import Measurement
@@ -19,6 +20,8 @@ class Certainty(StrEnum):
     """The evidence suffices to name it."""
     SUSPECTED = "suspected"  # 疑い
     """Something points there; ``confirm`` says what would decide."""
+    PAST = "past"  # 過去
+    """It was named or suspected, and could be seen in the latest days but was not."""
 
 
 class Strength(StrEnum):
@@ -91,6 +94,8 @@ class Cause:
     """Keys of sentences: what would confirm or refute it."""
     measures: tuple[str, ...]
     """Ids of measures that answer it."""
+    last_seen: date | None
+    """Day of the newest evidence of the latest days in which it was found; None: not known."""
     explains: tuple[str, ...]
     """Findings that are symptoms of this one here and are therefore not named."""
 
@@ -100,6 +105,6 @@ class Causes:
     """The answer for one school."""
 
     causes: Sequence[Cause]
-    """The surest first; empty where nothing is wrong or nothing can be told."""
+    """The surest first, past ones last; empty where nothing is wrong or nothing can be told."""
     looked_at: Mapping[str, bool]
     """By finding: True where there was evidence to judge it by, False where it cannot be told."""

@@ -7,6 +7,7 @@ from collector.causes.candidate import Answer, Candidate, clear, found, observed
 from collector.causes.devices import Inventory, PortRow, stands
 from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
+from collector.causes.once import once_per_link
 from collector.causes.seen import Part, Result, Seen, days, number, parts, ratio
 from collector.causes.speed_rules import OWN_PORT, plateau, slow_port_matters
 from collector.programme.words import Segment
@@ -35,7 +36,7 @@ def half_duplex(seen: Seen, inventory: Inventory) -> Answer:
         if 2 * len(half_own) > len(own[-5:]):
             candidates.append(_own(name, observed("own_port_is_half_duplex", half_own)))
     if candidates:
-        return found(*candidates)
+        return found(*once_per_link(candidates))
     return clear(name) if told or own else unseen(name)
 
 
@@ -70,7 +71,7 @@ def port_100m(seen: Seen, inventory: Inventory, of_line: Figures) -> Answer:
         candidates.append(_own(name, observed("own_port_is_slow", slow_own, speed_bps=speed)))
     ended = plateau(seen, of_line)
     if candidates:
-        return found(*candidates)
+        return found(*once_per_link(candidates))
     if ended is not None:
         return found(ended)
     looked = told or own or len(of_line.quiet) >= limit.fewest_runs
@@ -108,7 +109,7 @@ def port_errors(seen: Seen, inventory: Inventory) -> Answer:
     if own is not None:
         candidates.append(own)
     if candidates:
-        return found(*candidates)
+        return found(*once_per_link(candidates))
     return clear(name) if told or _near(seen) else unseen(name)
 
 

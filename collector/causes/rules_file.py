@@ -29,6 +29,7 @@ class Numbers:
     fewest_runs: int
     fewest_reports: int
     fewest_days: int
+    recent_days: int
     saturated_left_ratio: float
     saturated_use_ratio: float
     saturated_whole_ratio: float

@@ -147,10 +147,11 @@ def pieces(
 def _piece(
     segment: Segment, facts: Mapping[str, Value], causes: Causes, segment_of: Mapping[str, str]
 ) -> Piece:
-    here = tuple(one for one in causes.causes if one.segment == segment)
+    present = [one for one in causes.causes if one.certainty is not Certainty.PAST]
+    here = tuple(one for one in present if one.segment == segment)
     explained = {
         symptom: one.finding_id
-        for one in causes.causes
+        for one in present
         for symptom in one.explains
         if segment_of.get(symptom) == segment
     }

@@ -5,7 +5,7 @@ from statistics import median
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
 from collector.causes.devices import Inventory
 from collector.causes.figures import Figures, results
-from collector.causes.line_rules import enough, inside_runs, located_at
+from collector.causes.line_evidence import enough, inside_runs, located_at
 from collector.causes.model import Observed, Strength
 from collector.causes.path import Stretch, agreed
 from collector.causes.seen import (
@@ -75,7 +75,7 @@ def _where_plateau(seen: Seen, of: Figures, evidence: list[Observed]) -> str | N
     place = agreed(of.places, *QUIET)
     if place is None:
         return "router" if inside else ""
-    evidence.append(located_at(place[0], [one.result for one in place[1]]))
+    evidence.append(located_at(place))
     return {Stretch.SCHOOL: "core_switch", Stretch.LINE: "router"}.get(place[0])
 
 
@@ -106,7 +106,7 @@ def router_by_speed(seen: Seen, of: Figures) -> Candidate | None:
     place = agreed(of.places, *QUIET)
     between = place is not None and place[0] is Stretch.SCHOOL and _only_router(seen, of, evidence)
     if place is not None and (between or at_rating):
-        evidence.append(located_at(place[0], [one.result for one in place[1]]))
+        evidence.append(located_at(place))
     if at_rating and place is not None and place[0] in (Stretch.CARRIER, Stretch.BEYOND_CENTRE):
         return None
     if not (at_rating or between):

@@ -87,7 +87,11 @@ def _found(options: argparse.Namespace) -> Iterator[tuple[str, Causes]]:
 def _json(causes: Causes) -> dict[str, Any]:
     return {
         "causes": [
-            {**asdict(one), "observed": [asdict(piece) for piece in one.observed]}
+            {
+                **asdict(one),
+                "observed": [asdict(piece) for piece in one.observed],
+                "last_seen": None if one.last_seen is None else one.last_seen.isoformat(),
+            }
             for one in causes.causes
         ],
         "looked_at": dict(causes.looked_at),
@@ -109,6 +113,8 @@ def _lines(text: Words, card: CauseCard) -> Iterator[str]:
     place = f" ({card.place})" if card.place else ""
     yield f"{text('path_certainty.' + card.certainty)}: {card.name}{place}"
     yield f"    {card.segment}; {text('causes.owner')}: {card.owner}; {card.sure}"
+    if card.last_seen:
+        yield f"    {text('causes.last_seen')}: {card.last_seen}"
     for line in card.evidence:
         yield f"    - {line.text} {' '.join(line.result_ids[:1])}".rstrip()
     for told in card.confirm:

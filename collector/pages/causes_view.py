@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from collector.causes.model import Cause, Causes, Observed
+from collector.causes.model import Cause, Causes, Certainty, Observed
 from collector.causes.of_school import WEEKS
+from collector.causes.rules_file import default_rules
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.pages.measure_words import finding_names, measure_name
@@ -36,6 +37,8 @@ class CauseCard:
     place: str
     owner: str
     sure: str
+    last_seen: str
+    """Day, and that it is past; empty where it rests on no result."""
     evidence: Sequence[EvidenceLine]
     confirm: Sequence[str]
     measures: Sequence[str]
@@ -83,11 +86,20 @@ def _card(
         place=words("causes.appliance") if of.place == _OWN_PORT else plain(of.place or ""),
         owner=words(f"segment_owner.{of.owner}"),
         sure=how_sure(words, of),
+        last_seen=_last_seen(words, of),
         evidence=[evidence_line(words, one) for one in of.observed],
         confirm=[words(f"cause_confirm.{key}") for key in of.confirm],
         measures=[measure_name(words, measures, key) for key in of.measures],
         explains=finding_names(words, of.explains),
     )
+
+
+def _last_seen(words: Words, of: Cause) -> str:
+    day = "" if of.last_seen is None else fmt.day(words, of.last_seen)
+    if of.certainty is not Certainty.PAST:
+        return day
+    over = words("causes.not_seen_lately", days=default_rules().number.recent_days)
+    return words("site.separator").join([part for part in (day, over) if part])
 
 
 def how_sure(words: Words, of: Cause) -> str:

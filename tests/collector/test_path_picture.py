@@ -39,6 +39,7 @@ def cause(finding_id: str, **changes: Any) -> Cause:
         observed=(),
         confirm=(),
         measures=(),
+        last_seen=None,
         explains=(),
     )
     return replace(made, **changes)
@@ -91,6 +92,8 @@ def test_states_by_causes() -> None:
     assert piece(Segment.ROUTER, good, suspected).state is PieceState.SUSPECTED
     assert piece(Segment.ROUTER, good, suspected, named).state is PieceState.TROUBLE
     assert piece(Segment.CLOUD, good, named).state is PieceState.GOOD
+    past = replace(named, certainty=Certainty.PAST, explains=("interception",))
+    assert piece(Segment.ROUTER, good, past).state is PieceState.GOOD
     elsewhere = replace(named, segment="core_switch")  # seen elsewhere than its finding says
     assert piece(Segment.ROUTER, good, elsewhere).state is PieceState.GOOD
     assert piece(Segment.CORE_SWITCH, good, elsewhere).state is PieceState.TROUBLE

@@ -96,6 +96,7 @@ def _answer(*named: str, planted: tuple[str, ...] = ()) -> Scored:
             observed=(),
             confirm=(),
             measures=(),
+            last_seen=None,
             explains=(),
         )
         for one in named

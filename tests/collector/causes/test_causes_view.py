@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def _a_cause(**changes: Any) -> Cause:
         ),
         "confirm": ("look_at_port",),
         "measures": ("duplex_fix",),
+        "last_seen": date(2026, 5, 18),
         "explains": ("port_errors",),
     }
     return Cause(**given | changes)
@@ -120,6 +122,23 @@ def test_a_cause_is_told_in_full(language: str) -> None:
     assert all((card.owner, card.segment, card.confirm, card.measures))
     for text in (card.place, card.evidence[0].text):
         assert text.isprintable(), "a device's own name steers no terminal"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_past_cause_says_so(language: str) -> None:
+    """When it was last seen, and that the latest days have none of it."""
+    text = words(language)
+    present = _a_cause()
+    past = _a_cause(certainty=Certainty.PAST)
+    causes = Causes(causes=[present, past], looked_at={})
+    cards = causes_part(text, FINDINGS, load_measures(), causes).cards
+    assert [one.certainty for one in cards] == ["named", "past"]
+    over = text("causes.not_seen_lately", days=7)
+    assert over not in cards[0].last_seen
+    assert over in cards[1].last_seen
+    assert all("18" in one.last_seen for one in cards)
+    unknown = Causes(causes=[_a_cause(last_seen=None)], looked_at={})
+    assert causes_part(text, FINDINGS, load_measures(), unknown).cards[0].last_seen == ""
 
 
 def test_an_assumed_confidence_says_so() -> None:
