@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.causes.device_faults import FAULTS, HEALTHY, PAIRS
+from benchmarks.causes.device_faults import FAULTS, PAIRS
+from benchmarks.causes.healthy_schools import HEALTHY
 from benchmarks.causes.planted_school import built
 from benchmarks.causes.scenario import Scenario
 

@@ -23,7 +23,7 @@ from collector.causes.calibration import Calibration, default_calibration
 from collector.causes.candidate import Answer, Candidate
 from collector.causes.devices import Inventory
 from collector.causes.figures import figures_of
-from collector.causes.lately import dated
+from collector.causes.lately import dated, lenient
 from collector.causes.model import Cause, Causes, Certainty, Evidence, Strength
 from collector.causes.port_rules import half_duplex, port_100m, port_errors
 from collector.causes.rules_file import Rules, Scope, default_rules
@@ -59,11 +59,12 @@ def find_causes(
     ``calendar`` is the school's: it says which results are of lessons and which of quiet hours.
     """
     known = knowledge or default_knowledge()
+    again = lenient(known.rules)
 
     def ask(of: Evidence) -> list[Answer]:
-        return list(_answers(of, calendar, known.rules))
+        return list(_answers(of, calendar, again))
 
-    answers = ask(evidence)
+    answers = list(_answers(evidence, calendar, known.rules))
     found = [one for answer in answers for one in answer.candidates]
     candidates = dated(found, evidence, ask, known.rules.number.recent_days)
     kept, explained = suppress(candidates, known.rules)

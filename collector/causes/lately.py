@@ -1,8 +1,8 @@
 """When a cause was last seen, and whether it still is. Pure.
 
 Rules look at weeks, and a figure of weeks goes on saying what is over. So a cause that was found is
-looked for again in the latest days alone, by the same rules: one that could be seen there and is
-not is past. What cannot be told there (holidays, a device that is not asked any more) stays, with
+looked for again in the latest days alone, by the same rules, where one report is enough for what
+is known already: one that could be seen there and is not is past. What cannot be told there (holidays, a device that is not asked any more) stays, with
 the day of its newest evidence. The latest days end with the newest result, not with today.
 """
 
@@ -13,6 +13,7 @@ from typing import Final
 
 from collector.causes.candidate import Answer, Candidate
 from collector.causes.model import Evidence
+from collector.causes.rules_file import Rules
 from collector.judge.week import local
 
 Ask = Callable[[Evidence], Sequence[Answer]]
@@ -21,6 +22,11 @@ MOST_STEPS: Final = 4
 """So many spans of the latest days are looked at, back from the newest result."""
 ANYWHERE: Final = ("loop",)
 """Findings that are heard all over the school: the place may differ from week to week."""
+
+
+def lenient(rules: Rules) -> Rules:
+    """The rules by which a cause that is known is seen again."""
+    return replace(rules, number=replace(rules.number, fewest_reports=1, fewest_days=1))
 
 
 def dated(

@@ -13,7 +13,8 @@ from collector.judge.calendar_file import load_calendars
 
 # benchmarks are in no wheel; last, so that what is installed comes first
 sys.path.append(str(Path(__file__).parents[3]))
-from benchmarks.causes.device_faults import FAULTS, HEALTHY, PAIRS
+from benchmarks.causes.device_faults import FAULTS, PAIRS
+from benchmarks.causes.healthy_schools import HEALTHY
 from benchmarks.causes.planted_school import built
 from benchmarks.causes.scenario import Scenario, load, save
 from benchmarks.causes.score import NOTHING, Scored, Worth, matrix, missed
