@@ -1,9 +1,10 @@
 """When a cause was last seen, and whether it still is. Pure.
 
 Rules look at weeks, and a figure of weeks goes on saying what is over. So a cause that was found is
-looked for again in the latest days alone, by the same rules, where one report is enough for what
-is known already: one that could be seen there and is not is past. What cannot be told there (holidays, a device that is not asked any more) stays, with
-the day of its newest evidence. The latest days end with the newest result, not with today.
+looked for again in the latest days alone, by the same rules, where one report is enough for what is
+known already: one that could be seen there and is not is past. What cannot be told there (holidays,
+a device that is not asked any more) stays, with the day of its newest evidence. The latest days end
+with the newest result, not with today.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
