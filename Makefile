@@ -7,6 +7,8 @@ PYTEST := .venv/bin/pytest
 WORKERS ?= 3
 KILLS ?= 50
 SEEDS ?= 100
+# where the long ones are (tests/conftest.py sees to it), so that nothing else is read
+FAULTS := tests/faults tests/collector/test_slots_together.py
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,7 +49,8 @@ test-wheel: setup ## the wheel without extras, in an empty environment, makes a 
 
 test-lab: setup ## network namespaces, as root
 	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd dnsmasq-base=dnsmasq
-	$(PYTEST) -m lab tests
+	$(PYTEST) -m 'lab and beside' tests/lab -n 4 --dist loadfile
+	$(PYTEST) -m 'lab and not beside' tests/lab
 
 lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=small; scripts/lab --list)
 	scripts/system-packages gcc libc6-dev iproute2 iptables iputils-ping iperf3 procps snmpd
@@ -56,21 +59,21 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	scripts/system-packages prometheus victoria-metrics
 	scripts/system-packages postgresql
-	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' tests --timeout 900 -n 2 --dist loadfile
-	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' tests --timeout 900
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n 2 --dist loadfile
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' $(FAULTS) --timeout 900
 
 deb: setup ## the agent as a Debian package, dist/hakaru-agent_*.deb (DEB=--arch=arm64)
 	scripts/build-deb $(DEB)
 
 test-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
 	scripts/system-packages debootstrap systemd-container=systemd-nspawn
-	$(PYTEST) -m packaging tests --timeout 600 -s
+	$(PYTEST) -m packaging tests/packaging --timeout 600 -s
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
 	scripts/system-packages libreoffice-calc-nogui=soffice
 	cd tests/browser && npm ci --silent --no-audit --no-fund
-	$(PYTEST) -m browser tests --timeout 300
+	$(PYTEST) -m browser tests/browser --timeout 300
 
 test-recordings: setup ## SNMP recordings of real devices, a table (DIR=folder of .snmprec)
 	SNMP_RECORDINGS=$(DIR) $(PYTEST) tests/agent/snmp/test_recordings.py -s -q --timeout 5400

@@ -8,6 +8,21 @@ import pytest
 from tests.postgres import Cluster, NoPostgres
 
 NewDatabase = Callable[..., str]
+HOMES = {
+    "lab": ("tests/lab/",),
+    "faults": ("tests/faults/", "tests/collector/test_slots_together.py"),
+    "browser": ("tests/browser/",),
+    "packaging": ("tests/packaging/",),
+}
+"""Where the Makefile looks for tests of a mark; elsewhere they would never run."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A marked test that no target of the Makefile would find is an error."""
+    for item in items:
+        for mark, homes in HOMES.items():
+            if item.get_closest_marker(mark) and not item.nodeid.startswith(homes):
+                raise pytest.UsageError(f"{item.nodeid} is marked {mark}: it belongs in {homes[0]}")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from tests.lab.school_lan import CANARIES, NETWORK, SCHOOL, Lan, dhcp_server, sc
 from wire.approval import CHECKS
 from wire.planning.planned import Planned
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 ADDRESS = "127.0.0.1:8710"
 CONTROL = "zqxwcontrol.example"
 TESTS = (

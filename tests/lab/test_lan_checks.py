@@ -27,7 +27,7 @@ from tests.lab.school_lan import (
 )
 from wire.approval import CHECKS
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(120)]
 NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 RIGHT, ROGUE = "10.97.0.3", "10.97.0.101"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab.netns import Chain, Link, chain
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
 PORTS = (3478, 3479)
 

@@ -10,7 +10,7 @@ import trustme
 from tests.lab.netns import Host, Link, chain
 from tests.lab.probing import code_of, measured, need, running, without_filters
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
 NAME = "service.lab"
 URL = f"https://{NAME}/"
