@@ -73,7 +73,8 @@ test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
 	scripts/system-packages libreoffice-calc-nogui=soffice
 	cd tests/browser && npm ci --silent --no-audit --no-fund
-	$(PYTEST) -m browser tests/browser --timeout 300
+	$(PYTEST) -m 'browser and not alone' tests/browser --timeout 300 -n 2 --dist loadfile
+	$(PYTEST) -m 'browser and alone' tests/browser --timeout 300
 
 test-recordings: setup ## SNMP recordings of real devices, a table (DIR=folder of .snmprec)
 	SNMP_RECORDINGS=$(DIR) $(PYTEST) tests/agent/snmp/test_recordings.py -s -q --timeout 5400

@@ -16,7 +16,7 @@ import pytest
 from tests.lab.netns import GOODPUT_RATIO, Link, Rate, chain
 from wire.codec import decode
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 HERE = Path(__file__).parent
 AGENT = (sys.executable, "-m", "agent.cli")
