@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from collector import __version__
 from collector.api import (
     busy,
+    causes,
     description,
     enrol,
     fleet,
@@ -31,6 +32,7 @@ from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
 from collector.api.keeper import Keeper
 from collector.backup.identity import store_id
+from collector.causes.kept import KeptCauses
 from collector.clock import Clock, SystemClock
 from collector.export import standing
 from collector.export.request import Target
@@ -187,7 +189,9 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     for module in (enrol, fleet, heartbeat, identity, late, questions, operations, time):
         app.include_router(module.router(context))
     app.include_router(slots.router(context, slot_keys, SystemRandom()))
-    attach(app, pages)
+    kept = KeptCauses(store, criteria, calendars, clock)
+    app.include_router(causes.router(context, kept))
+    attach(app, pages, kept)
     sign_in = SignIn(store, clock)
     app.include_router(
         AccountPages(

@@ -49,6 +49,8 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /schools/{code}": Caller.VIEWER,
     "GET /v1/schools": Caller.VIEWER,
     "GET /v1/schools/{code}": Caller.VIEWER,
+    "GET /v1/schools/{code}/causes": Caller.VIEWER,
+    "GET /schools/{code}/results/{result_id}": Caller.VIEWER,
     "GET /v1/compliance": Caller.VIEWER,
     "GET /v1/weeks/{week}/revisions": Caller.VIEWER,
     "GET /v1/schools/{code}/clocks": Caller.VIEWER,

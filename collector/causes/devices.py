@@ -9,6 +9,8 @@ from collector.causes.seen import Result, Seen, host_of, number, rows
 from collector.programme.measured_devices import DeviceReport, Placed, place
 
 INFRASTRUCTURE: Final = frozenset({"router", "bridge", "access_point"})
+OWN_PORT: Final = "appliance"
+"""Address and port of the appliance itself, among those of devices."""
 RECENT: Final = 3
 """Newest reports in which what is said of a port must mostly stand: a port is re-plugged."""
 
@@ -103,6 +105,12 @@ class Inventory:
         """A port and, where it is known, the port at the other end of its link."""
         far = self._far_ends.get(key)
         return frozenset({key} if far is None else {key, far})
+
+    def way_out(self) -> frozenset[tuple[str, str]]:
+        """The appliance's port, and the ports of routers with the other ends of their links."""
+        routers = {one.address for one in self.routers}
+        ends = [self.ends(key) for key in self.ports() if key[0] in routers]
+        return frozenset({(OWN_PORT, OWN_PORT)}).union(*ends)
 
     def is_path(self, key: tuple[str, str], of: Iterable[PortRow], addresses: int) -> bool:
         """Whether others' traffic crosses the port: the WAN, another device, many addresses."""

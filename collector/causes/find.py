@@ -88,7 +88,7 @@ def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[A
     line, inventory = figures_of(seen), Inventory(seen)
     yield line_rules.line_saturated(seen, inventory, line)
     yield line_rules.line_below_contract(seen, line)
-    yield from upstream_rules.carrier(seen, line)
+    yield from upstream_rules.carrier(seen, inventory, line)
     yield upstream_rules.aggregation_thin(seen, line)
     yield device_rules.router_limit(seen, inventory, line)
     yield device_rules.nat_sessions(seen, inventory, line)

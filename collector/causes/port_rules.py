@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
-from collector.causes.devices import Inventory, PortRow, stands
+from collector.causes.devices import OWN_PORT, Inventory, PortRow, stands
 from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
 from collector.causes.once import once_per_link
 from collector.causes.seen import Part, Result, Seen, days, number, parts, ratio
-from collector.causes.speed_rules import OWN_PORT, plateau, slow_port_matters
+from collector.causes.speed_rules import plateau, slow_port_matters
 from collector.programme.words import Segment
 
 Key = tuple[str, str]

@@ -3,7 +3,7 @@
 from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
-from collector.causes.devices import Inventory
+from collector.causes.devices import OWN_PORT, Inventory
 from collector.causes.figures import Figures, results
 from collector.causes.line_evidence import enough, inside_runs, located_at
 from collector.causes.model import Observed, Strength
@@ -26,7 +26,6 @@ from collector.programme.plans.update_days import release_of
 CONTRACT_ABOVE_PORT = 1.3
 """A contract of 100 Mbit/s ends at the same speed: only one above tells of a port."""
 LAN_FASTER = 1.5
-OWN_PORT = "appliance"
 
 
 def plateau(seen: Seen, of: Figures) -> Candidate | None:
@@ -154,7 +153,7 @@ def filter_slow(seen: Seen, inventory: Inventory) -> Answer:
                     finding_id=name,
                     strength=Strength.INFERRED,
                     observed=(observed("file_is_slow", files, file_bps=file_bps, raw_bps=raw_bps),),
-                    ports=_way_out(inventory),
+                    ports=inventory.way_out(),
                     hours=hours,
                     confirm=("past_the_filter",),
                 )
@@ -163,13 +162,6 @@ def filter_slow(seen: Seen, inventory: Inventory) -> Answer:
     return _slow_tls(seen) or (
         clear(name) if len(seen.good("https")) >= limit.fewest_runs else unseen(name)
     )
-
-
-def _way_out(inventory: Inventory) -> frozenset[tuple[str, str]]:
-    """The appliance's port, and the ports of routers with the other ends of their links."""
-    routers = {one.address for one in inventory.routers}
-    ends = [inventory.ends(key) for key in inventory.ports() if key[0] in routers]
-    return frozenset({(OWN_PORT, OWN_PORT)}).union(*ends)
 
 
 def _slow_tls(seen: Seen) -> Answer | None:

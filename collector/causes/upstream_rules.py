@@ -3,6 +3,7 @@
 from statistics import median
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
+from collector.causes.devices import Inventory
 from collector.causes.figures import Figures, results, rtt_results, slow_days
 from collector.causes.line_evidence import (
     enough,
@@ -23,18 +24,19 @@ RISE_SECONDS = 0.002
 """A longer round trip from which on it is worth saying."""
 
 
-def carrier(seen: Seen, of: Figures) -> tuple[Answer, Answer]:
+def carrier(seen: Seen, inventory: Inventory, of: Figures) -> tuple[Answer, Answer]:
     """PPPoE termination or carrier's network crowded at some hours; one of the two at most."""
     if of.evening_ratio is None:
         return unseen("pppoe_congested"), unseen("carrier_congested")
     pppoe = _is_pppoe(seen)
     name = "pppoe_congested" if pppoe else "carrier_congested"
     other = clear("carrier_congested" if pppoe else "pppoe_congested")
-    answer = _crowded(seen, of, name, "compare_ipoe" if pppoe else "ask_carrier")
+    confirm = "compare_ipoe" if pppoe else "ask_carrier"
+    answer = _crowded(seen, inventory, of, name, confirm)
     return (answer, other) if pppoe else (other, answer)
 
 
-def _crowded(seen: Seen, of: Figures, name: str, confirm: str) -> Answer:
+def _crowded(seen: Seen, inventory: Inventory, of: Figures, name: str, confirm: str) -> Answer:
     limit = seen.number
     late = middle((one.whole_bps for one in of.evening), limit.fewest_runs)
     early = middle((one.whole_bps for one in of.morning), limit.fewest_runs)
@@ -59,6 +61,7 @@ def _crowded(seen: Seen, of: Figures, name: str, confirm: str) -> Answer:
             finding_id=name,
             strength=strength,
             observed=tuple(evidence),
+            ports=inventory.way_out(),
             hours=frozenset({Part.EVENING}),
             confirm=(confirm,),
         )

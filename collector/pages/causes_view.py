@@ -50,6 +50,7 @@ class CausesPart:
     """The part of the school page."""
 
     note: str
+    results_url: str
     cards: Sequence[CauseCard]
     not_told: str
     """Findings that cannot be told; empty where all can."""
@@ -60,11 +61,13 @@ def causes_part(
     findings: Mapping[str, FindingDefinition],
     measures: MeasureCatalogue,
     causes: Causes,
+    results_url: str = "",
 ) -> CausesPart:
-    """Put the causes into words."""
+    """Put the causes into words; ``results_url`` is what links to results begin with."""
     unknown = [key for key, looked in causes.looked_at.items() if not looked]
     return CausesPart(
         note=words("causes.note", weeks=WEEKS),
+        results_url=results_url,
         cards=[_card(words, findings, measures, one) for one in causes.causes],
         not_told=words("causes.not_told", names=finding_names(words, unknown)) if unknown else "",
     )

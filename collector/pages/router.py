@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from collector.causes.kept import KeptCauses
 from collector.judge.week import local
-from collector.pages import late
+from collector.pages import late, result
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
-from collector.pages.causes_kept import KeptCauses
 from collector.pages.causes_view import causes_part
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
@@ -26,11 +26,13 @@ from collector.programme.findings_catalogue import load_findings
 from collector.programme.measures_catalogue import load_measures
 
 
-def attach(app: FastAPI, sources: PageSources) -> None:
+def attach(app: FastAPI, sources: PageSources, kept: KeptCauses) -> None:
     """Serve the pages and their static files from ``app``."""
     app.mount("/static", _Static(directory=HERE / "static"), name="static")
-    app.include_router(router(sources))
-    app.include_router(late.router(sources, Answers(sources)))
+    answers = Answers(sources)
+    app.include_router(router(sources, answers, kept))
+    app.include_router(late.router(sources, answers))
+    app.include_router(result.router(sources, answers))
 
 
 class _Static(StaticFiles):
@@ -49,12 +51,10 @@ class _Static(StaticFiles):
         return response
 
 
-def router(sources: PageSources) -> APIRouter:
+def router(sources: PageSources, answers: Answers, kept: KeptCauses) -> APIRouter:
     """Make the routes ``/`` and ``/schools/{code}``."""
-    answers = Answers(sources)
     definitions = load_facts()
     catalogues = definitions, load_findings(None, definitions)
-    kept = KeptCauses(sources)
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/")
@@ -102,7 +102,7 @@ def router(sources: PageSources) -> APIRouter:
             "code": code,
             "measures": measures,
             "picture": picture,
-            "causes": causes_part(text, catalogues[1], load_measures(), causes),
+            "causes": causes_part(text, catalogues[1], load_measures(), causes, page.results_url),
         }
         return answers.page(request, "school.html", values)
 

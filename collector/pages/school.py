@@ -42,6 +42,8 @@ class SchoolPage:
     sample: bool
     back_url: str
     clocks_url: str
+    results_url: str
+    """Before the id of a result."""
     week: str
     weeks: Sequence[tuple[str, str]]
     running: bool
@@ -88,6 +90,7 @@ def school_page(
         sample=school.sample,
         back_url=f"{root}/{query}",
         clocks_url=f"{root}/schools/{quote(school.code, safe='')}/clocks",
+        results_url=f"{root}/schools/{quote(school.code, safe='')}/results/",
         week=str(frame.week) if frame.weeks else "",
         weeks=week_choices(words, frame),
         running=bool(frame.weeks) and frame.running(str(frame.week)),

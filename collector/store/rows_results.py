@@ -14,6 +14,7 @@ from collector.store.times import (
     from_micros,
     to_micros,
 )
+from wire.ids import is_uuid
 
 JUDGED_PROBE: Final = "throughput"
 _COLUMNS: Final = """result_id, agent_id, school_code, probe, target, segment, started_at,
@@ -48,6 +49,31 @@ def latest(
         reverse=True,
     )
     return found[:limit]
+
+
+def by_id(connection: Sql, school_code: str, result_id: str) -> StoredResult | None:
+    """One result of a school; of several agents that claim the id, the first that arrived.
+
+    A version 7 id holds its start in milliseconds (RFC 9562, 5.7), so only that one is looked at;
+    of other ids all results of the school are.
+    """
+    first, last = _started_within(result_id)
+    found = _stored(
+        connection.execute(
+            f"SELECT {_COLUMNS} FROM result WHERE school_code = ? AND result_id = ? "  # noqa: S608 - constants
+            "AND started_at >= ? AND started_at <= ? ORDER BY received_at LIMIT 1",
+            (school_code, result_id, first, last),
+        )
+    )
+    return found[0] if found else None
+
+
+def _started_within(result_id: str) -> tuple[int, int]:
+    """Microseconds between which a result of that id began."""
+    if not is_uuid(result_id) or result_id[14] != "7":
+        return -(2**62), 2**62
+    milliseconds = int(result_id.replace("-", "")[:12], 16)
+    return milliseconds * 1000, milliseconds * 1000 + 999
 
 
 def between(

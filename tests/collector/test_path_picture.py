@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from collector import resources
+from collector.causes import kept as causes_kept
 from collector.causes.model import Cause, Causes, Certainty, Strength
 from collector.causes.segments import BOUNDS, Piece, PieceState, pieces
 from collector.judge.criteria_file import load_criteria
-from collector.pages import causes_kept
 from collector.pages.i18n import words
 from collector.pages.segments_view import path_picture
 from collector.programme.facts_catalogue import FactKind, load_facts
@@ -224,11 +224,9 @@ def test_kept_causes_grow_old() -> None:
         def monotonic_seconds(self) -> float:
             return next(seconds)
 
-    class Sources:
-        clock = Clock()
-        store = criteria = calendars = None
-
-    kept = causes_kept.KeptCauses(Sources())  # type: ignore[arg-type] # enough of them
+    anything: Any = None
+    clock: Any = Clock()
+    kept = causes_kept.KeptCauses(anything, anything, anything, clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(causes_kept, "school_causes", lambda *_, **__: looks.append(1))
         for _ in range(3):

@@ -1,6 +1,6 @@
-"""Causes of schools for pages: looked for once, then kept for a while.
+"""Causes of schools for pages and the API: looked for once, then kept for a while.
 
-Looking for them reads weeks of results, far more than a page may cost each time it is opened.
+Looking for them reads weeks of results, far more than an answer may cost each time it is asked for.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,10 @@ from typing import Final
 
 from collector.causes.model import Causes
 from collector.causes.of_school import school_causes
-from collector.pages.sources import PageSources
+from collector.clock import Clock
+from collector.judge.calendar import Calendars
+from collector.judge.criteria import Criteria
+from collector.store.interface import Store
 
 KEPT_SECONDS: Final = 600.0
 MOST_SCHOOLS: Final = 500
@@ -20,23 +23,25 @@ _Key = tuple[str, bool]
 
 
 class KeptCauses:
-    """One for all pages of a collector; pages are made in several threads."""
+    """One for a whole collector; answers are made in several threads."""
 
-    def __init__(self, sources: PageSources) -> None:
-        self._sources = sources
+    def __init__(
+        self, store: Store, criteria: Criteria, calendars: Calendars, clock: Clock
+    ) -> None:
+        self._store, self._criteria, self._calendars = store, criteria, calendars
+        self._clock = clock
         self._kept: OrderedDict[_Key, tuple[float, Causes]] = OrderedDict()
         self._lock = Lock()
 
     def of(self, code: str, now: datetime, *, simulated: bool) -> Causes:
         """Give the causes of a school, at most :data:`KEPT_SECONDS` old. Raises StoreError."""
-        at, key = self._sources.clock.monotonic_seconds(), (code, simulated)
+        at, key = self._clock.monotonic_seconds(), (code, simulated)
         with self._lock:
             found = self._kept.get(key)
         if found is not None and at - found[0] < KEPT_SECONDS:
             return found[1]
-        sources = self._sources
         causes = school_causes(
-            sources.store, sources.criteria, sources.calendars, code, now=now, simulated=simulated
+            self._store, self._criteria, self._calendars, code, now=now, simulated=simulated
         )
         made = NOTHING_FOUND if causes is None else causes
         with self._lock:
