@@ -84,12 +84,17 @@ def round_of(
     """Tests of one round, in groups.
 
     ``rare`` are those of once a window, ``lan`` the checks of the LAN that take some seconds.
+    ``brief``: what is light at once, one download, and evenings have the download alone.
     """
+    if brief:
+        _, far = _downloads(school)
+        light = [*_quiet(school, lan=False), *_services(school)]
+        return [[far]] if window == "evening" else [light, [far]]
     return [
-        _quiet(school, lan=lan and not brief),
+        _quiet(school, lan=lan),
         *([test] for test in _services(school)),
-        *([test] for test in (_downloads(school) if brief else _heavy(school, window))),
-        *([test] for test in (_rare(school, window) if rare and not brief else ())),
+        *([test] for test in _heavy(school, window)),
+        *([test] for test in (_rare(school, window) if rare else ())),
     ]  # fmt: skip
 
 
@@ -123,7 +128,7 @@ def _services(school: School) -> list[Test]:
 
 
 def _downloads(school: School) -> list[Test]:
-    """What every window needs."""
+    """Up to the centre, and beyond it."""
     options: Test = {"seconds": SECONDS, "direction": "download"}
     return [
         _test("throughput", f"{host.address}:{PORT}", segment, **options)
