@@ -26,6 +26,8 @@ from wire.codec import Refused
 
 EVERY_SECONDS: Final = 60.0
 """Well below the five minutes for which Prometheus takes a sample for the present."""
+NO_GROUP: Final = "-"
+"""What label ``network`` says of a school without a group, so that it can be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def _of_school(school: School, now: Now, rules: Rules) -> Said:
             "band": band_of(school.pupils, DEFAULT_BANDS).label,
             "line": school.line.value,
             "group": school.aggregation_group,
+            "network": school.aggregation_group or NO_GROUP,
         },
     )
     calendar = rules.calendars.for_school(school.code)

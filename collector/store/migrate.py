@@ -27,6 +27,10 @@ _LEDGER: Final = Migration(
     ),
 )
 
+_DROP_VIEWS: Final = "DROP SCHEMA IF EXISTS dashboard CASCADE"
+"""Views of the tables (deploy/postgres/grafana.sql), made anew at the next start: they would hold
+fast what a migration changes."""
+
 Before = Callable[[str], None]
 
 
@@ -70,6 +74,8 @@ def migrate(
         try:
             step = _next(connection, migrations)
             if step is not None:
+                if connection.dialect == "postgresql":
+                    connection.execute(_DROP_VIEWS)
                 for statement in (*ledger, *step.statements):
                     before(statement)
                     connection.execute(statement)

@@ -115,11 +115,13 @@ class Asked:
         return f"{found} of {agents}, {results} results"
 
     def grafana(self) -> str:
-        """The role grafana reads schools, and neither accounts nor secrets."""
-        (schools,) = self._rows("grafana", "grafana_db_password", "SELECT count(*) FROM school")
+        """The role grafana reads schools, and neither accounts, settings nor secrets."""
+        count = "SELECT count(*) FROM dashboard.school"
+        (schools,) = self._rows("grafana", "grafana_db_password", count)
         if schools == 0:
             raise NotYet("no school yet")
-        for secret in ("SELECT 1 FROM operator", "SELECT token_sha256 FROM agent"):
+        for table in ("operator", "agent", "setting"):
+            secret = f"SELECT 1 FROM {table}"  # noqa: S608 - one of these words
             try:
                 self._rows("grafana", "grafana_db_password", f"{secret} LIMIT 1")
             except psycopg.errors.InsufficientPrivilege:

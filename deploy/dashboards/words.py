@@ -1,0 +1,137 @@
+"""Texts in both languages, and the words in which codes of the database are shown."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+Language = Literal["ja", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
+
+# Colours that people with any colour vision tell apart (Okabe and Ito, 2008).
+BLUE: Final = "#0072B2"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+ORANGE: Final = "#E69F00"
+RED: Final = "#D55E00"
+PINK: Final = "#CC79A7"
+GREY: Final = "#999999"
+PALETTE: Final = (BLUE, SKY, GREEN, YELLOW, ORANGE, RED, PINK, GREY)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same in Japanese and in English."""
+
+    ja: str
+    en: str
+
+    def of(self, language: Language) -> str:
+        """In one language."""
+        return self.ja if language == "ja" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How one code is shown: a sign and a word, so that the colour is never alone."""
+
+    text: Text
+    colour: str | None = None
+
+
+Words = Mapping[str, Word]
+
+
+def _word(ja: str, en: str, colour: str | None = None) -> Word:
+    return Word(Text(ja, en), colour)
+
+
+STATUS: Final[Words] = {
+    "met": _word("○ 充足", "○ met", BLUE),
+    "not_met": _word("▲ 不足", "▲ not met", RED),
+    "undetermined": _word("？ 要確認", "? undetermined", ORANGE),
+}
+PROGRESS: Final[Words] = {
+    "not_started": _word("未着手", "not started", GREY),
+    "investigating": _word("調査中", "investigating", SKY),
+    "identified": _word("特定済", "identified", ORANGE),
+    "improving": _word("改善中", "improving", PINK),
+    "complete": _word("完了", "complete", BLUE),
+}
+MEASURE_STATE: Final[Words] = {
+    "planned": _word("予定", "planned", SKY),
+    "ordered": _word("発注済", "ordered", ORANGE),
+    "done": _word("実施済", "done", BLUE),
+    "cancelled": _word("中止", "cancelled", GREY),
+}
+DECISION: Final[Words] = {
+    "confirmed": _word("▲ 確認", "▲ confirmed", RED),
+    "rejected": _word("否定", "rejected", GREY),
+    "resolved": _word("○ 解消", "○ resolved", BLUE),
+}
+GRADE: Final[Words] = {
+    "agent": _word("計測", "measured"),
+    "on_site": _word("現地", "on site"),
+    "desk": _word("机上", "desk"),
+}
+AGENT_STATE: Final[Words] = {
+    "healthy": _word("○ 正常", "○ healthy", BLUE),
+    "late": _word("△ 遅れ", "△ late", YELLOW),
+    "silent": _word("▲ 応答なし", "▲ silent", RED),
+    "never_seen": _word("－ 未接続", "- never seen", GREY),
+    "clock_wrong": _word("△ 時計のずれ", "△ clock wrong", ORANGE),
+    "intercepted": _word("▲ 送信の遮断", "▲ intercepted", PINK),
+    "wrong_place": _word("▲ 別の場所", "▲ wrong place", RED),
+    "cloned": _word("▲ 重複", "▲ cloned", RED),
+    "revoked": _word("失効", "revoked", GREY),
+    "replaced": _word("交換済", "replaced", GREY),
+}
+OUTCOME: Final[Words] = {
+    "ok": _word("○ 成功", "○ good", BLUE),
+    "failed": _word("▲ 失敗", "▲ failed", RED),
+    "deferred": _word("－ 延期", "- put off", GREY),
+    "invalid": _word("△ 無効", "△ invalid", ORANGE),
+}
+DUPLEX: Final[Words] = {
+    "full": _word("全二重", "full"),
+    "half": _word("▲ 半二重", "▲ half", RED),
+    "unknown": _word("不明", "unknown", GREY),
+}
+PORT_STATE: Final[Words] = {
+    "up": _word("接続", "up"),
+    "down": _word("切断", "down", GREY),
+}
+LINE: Final[Words] = {
+    "best_effort_pppoe": _word("ベストエフォート（PPPoE）", "best effort, PPPoE"),
+    "best_effort_ipoe": _word("ベストエフォート（IPoE）", "best effort, IPoE"),
+    "guaranteed": _word("帯域確保", "guaranteed"),
+    "centre_aggregated": _word("センター集約", "aggregated at the centre"),
+    "mobile": _word("モバイル", "mobile"),
+    "other": _word("その他", "other"),
+}
+BAND: Final[Words] = {
+    "<=60": _word("60人以下", "up to 60 pupils"),
+    "61-120": _word("61～120人", "61 to 120"),
+    "121-315": _word("121～315人", "121 to 315"),
+    "316-560": _word("316～560人", "316 to 560"),
+    "561-840": _word("561～840人", "561 to 840"),
+    ">840": _word("841人以上", "above 840"),
+}
+ROLE: Final[Words] = {
+    "router": _word("ルーター", "router"),
+    "firewall": _word("UTM・ファイアウォール", "firewall"),
+    "switch": _word("スイッチ", "switch"),
+    "controller": _word("無線コントローラー", "controller"),
+    "access_point": _word("アクセスポイント", "access point"),
+}
+
+
+def catalogue(table: str) -> Words:
+    """Names of findings or measures, from the project's own catalogue."""
+    root = Path(__file__).parents[2] / "configs" / "programme"
+    document = tomllib.loads((root / f"{table}.toml").read_text("utf-8"))
+    found = document["finding" if table == "findings" else "measure"]
+    entries = found.items() if isinstance(found, dict) else ((one["id"], one) for one in found)
+    return {name: _word(*entry["name"]) for name, entry in entries}
