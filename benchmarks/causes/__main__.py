@@ -14,17 +14,16 @@ Examples: python -m benchmarks.causes --group device
 import argparse
 import subprocess
 import sys
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.causes.counting import counts_table
 from benchmarks.causes.device_data import scenarios
 from benchmarks.causes.score import Scored, Worth, missed, show_matrix, show_worth, summary
 from collector import resources
-from collector.causes.calibration import Count
+from collector.causes.calibration import Group
 from collector.causes.find import default_knowledge, find_causes
-from collector.causes.model import Strength
 from collector.judge.calendar_file import load_calendars
 
 PROCESSES = 2
@@ -54,7 +53,7 @@ def _device_data(options: argparse.Namespace) -> int:
     show_matrix(scored)
     print(f"device data, seeds {seeds[0]} to {seeds[-1]}: {summary(scored)}")
     if options.calibrate is not None:
-        options.calibrate.write_text(counts_table(scored))
+        options.calibrate.write_text(counts_table(scored, Group.DEVICE_DATA))
     lacking = missed(scored)
     print("\n".join(lacking) if lacking else "every aim was reached", flush=True)
     return 1 if lacking else 0
@@ -73,30 +72,6 @@ def judged(seed: int) -> list[Scored]:
         )
         for one in scenarios([seed])
     ]
-
-
-def counted(scored: list[Scored]) -> dict[tuple[str, Strength], Count]:
-    """How many answers of each finding and strength there were, and how many were right.
-
-    A finding that is named twice in a scenario (at two ports) counts once.
-    """
-    said: Counter[tuple[str, Strength]] = Counter()
-    right: Counter[tuple[str, Strength]] = Counter()
-    for one in scored:
-        for key in {(cause.finding_id, cause.strength) for cause in one.causes.causes}:
-            said[key] += 1
-            right[key] += one.is_there(key[0])
-    return {key: Count(right[key], count) for key, count in said.items()}
-
-
-def counts_table(scored: list[Scored]) -> str:
-    """The counts as they stand in configs/causes/calibration.toml."""
-    found = counted(scored)
-    lines = []
-    for finding_id, strength in sorted(found):
-        one = found[finding_id, strength]
-        lines.append(f"[count.{finding_id}.{strength}]\nright = {one.right}\nsaid = {one.said}\n")
-    return "\n".join(lines)
 
 
 def _parse() -> argparse.Namespace:

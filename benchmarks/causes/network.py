@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.causes.counting import counts_table
 from benchmarks.causes.lab.cases import Case, cases, quick
 from benchmarks.causes.lab.rounds import Ran
 from benchmarks.causes.lab.run import SIDE_BY_SIDE, run_all
@@ -22,6 +23,7 @@ from benchmarks.causes.scenario import Group, Scenario, load, save
 from benchmarks.causes.score import Scored, Worth, missed, show_matrix, show_worth, summary
 from benchmarks.throughput.table import machine
 from collector import resources
+from collector.causes.calibration import Group as Planted
 from collector.causes.find import find_causes
 from collector.causes.model import SchoolRecord
 from collector.judge.calendar_file import load_calendars
@@ -45,6 +47,8 @@ def main() -> int:
         if one.worth is not Worth.RIGHT:
             said = ", ".join(f"{cause.finding_id} {cause.certainty}" for cause in one.causes.causes)
             print(f"{one.worth}: {one.scenario.name}, seed {one.scenario.seed}: {said or '-'}")
+    if options.calibrate:
+        options.calibrate.write_text(counts_table(scored, Planted.NETWORK))
     show_worth(scored)
     show_matrix(scored)
     print(summary(scored))
@@ -114,6 +118,7 @@ def _parse() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--case", action="append", help="only this one; may be repeated")
     parser.add_argument("--record", type=Path, help="keep the evidence in this folder")
+    parser.add_argument("--calibrate", type=Path, metavar="FILE", help="write the counts there")
     parser.add_argument("--replay", type=Path, help="judge the evidence in this folder again")
     return parser.parse_args()
 

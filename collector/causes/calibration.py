@@ -1,13 +1,15 @@
 """How sure a cause is: the share of such answers that were right in the benchmark. Data.
 
 The confidence is the lower end of Wilson's 95 % interval for a share (E. B. Wilson, 1927), so few
-answers make no great confidence. Where nothing was counted, the file's assumption stands, and a
-cause says that it rests on no count.
+answers make no great confidence. Where fewer than :data:`FEWEST` were counted, the file's
+assumption stands, and a cause says that it rests on no count. Faults planted in a network and in
+device data are counted apart and then taken together: each shows what the other cannot.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from math import sqrt
 from pathlib import Path
@@ -24,6 +26,18 @@ Z: Final = 1.959964
 FEWEST: Final = 10
 """Answers from which on a count stands for itself."""
 MOST: Final = 10_000_000
+
+
+class Group(StrEnum):
+    """Where truth was planted."""
+
+    NETWORK = "network"
+    """In network namespaces, measured by the agent."""
+    DEVICE_DATA = "device_data"
+    """In what devices and probes say."""
+
+
+Key = tuple[str, Strength]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +62,28 @@ class Calibration:
     """Counts by finding and strength."""
 
     version: str
-    source: str
-    """Which runs were counted."""
+    source: Mapping[Group, str]
+    """Which runs were counted, of each group."""
     named_from: float
     """From this confidence on a cause is named, below it is a suspicion."""
     assumed: Mapping[Strength, float]
-    counts: Mapping[tuple[str, Strength], Count]
+    counts: Mapping[Key, Mapping[Group, Count]]
+
+    def counted(self, finding_id: str, strength: Strength) -> Count:
+        """Of all groups together."""
+        of = self.counts.get((finding_id, strength), {}).values()
+        return Count(sum(one.right for one in of), sum(one.said for one in of))
 
     def count(self, finding_id: str, strength: Strength) -> int:
         """How many answers the confidence rests on; 0: it is assumed."""
-        found = self.counts.get((finding_id, strength))
-        return found.said if found is not None and found.said >= FEWEST else 0
+        said = self.counted(finding_id, strength).said
+        return said if said >= FEWEST else 0
 
     def confidence(self, finding_id: str, strength: Strength) -> float:
         """Share that was right, its lower end; the assumption where too few were counted."""
         if not self.count(finding_id, strength):
             return self.assumed[strength]
-        return self.counts[finding_id, strength].lower()
+        return self.counted(finding_id, strength).lower()
 
 
 @cache
@@ -88,7 +107,10 @@ def parse_calibration(raw: bytes, file: str, findings: Iterable[str]) -> Calibra
     document = parse_toml(raw, file)
     reading = Reading(file)
     reading.only(document, "", ("version", "source", "named_from", "assumed", "count"))
-    version, source = reading.text(document, "", "version"), reading.text(document, "", "source")
+    version = reading.text(document, "", "version")
+    sources = reading.table(document, "", "source")
+    reading.only(sources, "source", tuple(Group))
+    source = {group: reading.text(sources, "source", group) for group in Group}
     named_from = _share(reading, document, "named_from", "named_from")
     table = reading.table(document, "", "assumed")
     reading.only(table, "assumed", tuple(Strength))
@@ -99,7 +121,7 @@ def parse_calibration(raw: bytes, file: str, findings: Iterable[str]) -> Calibra
     reading.refuse_if_wrong()
     return Calibration(
         version=version,
-        source=source,
+        source=MappingProxyType(source),
         named_from=named_from,
         assumed=MappingProxyType(assumed),
         counts=MappingProxyType(counts),
@@ -116,19 +138,30 @@ def _share(reading: Reading, table: Mapping[str, Any], key: str, place: str) -> 
 
 def _counts(
     reading: Reading, tables: Mapping[str, Any], findings: tuple[str, ...]
-) -> dict[tuple[str, Strength], Count]:
-    reading.only(tables, "count", findings)
-    found: dict[tuple[str, Strength], Count] = {}
-    for finding_id in tables:
-        place = f"count.{finding_id}"
-        strengths = reading.table(tables, "count", finding_id)
-        reading.only(strengths, place, tuple(Strength))
-        for key in strengths:
-            here = f"{place}.{key}"
-            both = reading.table(strengths, place, key)
-            reading.only(both, here, ("right", "said"))
-            said = reading.whole(both, here, "said", 1, MOST)
-            right = reading.whole(both, here, "right", 0, said or MOST)
-            if key in tuple(Strength) and said is not None and right is not None:
-                found[finding_id, Strength(key)] = Count(right, said)
+) -> dict[Key, dict[Group, Count]]:
+    """Counts by finding and strength, of each group apart."""
+    reading.only(tables, "count", tuple(Group))
+    found: dict[Key, dict[Group, Count]] = {}
+    for group in (one for one in Group if one in tables):
+        of = reading.table(tables, "count", group)
+        reading.only(of, f"count.{group}", findings)
+        for finding_id in of:
+            for strength, count in _of_finding(reading, of, f"count.{group}", finding_id):
+                found.setdefault((finding_id, strength), {})[group] = count
     return found
+
+
+def _of_finding(
+    reading: Reading, tables: Mapping[str, Any], place: str, finding_id: str
+) -> Iterator[tuple[Strength, Count]]:
+    here = f"{place}.{finding_id}"
+    strengths = reading.table(tables, place, finding_id)
+    reading.only(strengths, here, tuple(Strength))
+    for strength in (one for one in Strength if one in strengths):
+        both = reading.table(strengths, here, strength)
+        within = f"{here}.{strength}"
+        reading.only(both, within, ("right", "said"))
+        said = reading.whole(both, within, "said", 1, MOST)
+        right = reading.whole(both, within, "right", 0, said or MOST)
+        if said is not None and right is not None:
+            yield strength, Count(right, said)

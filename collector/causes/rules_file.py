@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collector import resources
-from collector.judge.reading import Reading, parse_toml, read_bytes
+from collector.judge.reading import Reading, parse_toml, read_bytes, words
 from collector.programme.findings_catalogue import load_findings
 
 
@@ -120,6 +120,9 @@ def parse_rules(raw: bytes, file: str, findings: Iterable[str]) -> Rules:
 
 
 def _numbers(reading: Reading, table: Mapping[str, Any]) -> Numbers | None:
+    if not table:
+        reading.wrong("number", words("nothing"), "the table of thresholds")
+        return None
     known = {field.name: field.type for field in fields(Numbers)}
     reading.only(table, "number", known)
     found: dict[str, Any] = {}
