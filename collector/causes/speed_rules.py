@@ -11,6 +11,7 @@ from collector.causes.path import Stretch, agreed
 from collector.causes.seen import (
     QUIET,
     Part,
+    Result,
     Run,
     Seen,
     days,
@@ -229,13 +230,9 @@ def appliance_limit(seen: Seen) -> Answer:
     """The appliance itself cannot carry what is to be judged."""
     name, limit, required = "appliance_limit", seen.number, seen.school.required_bps
     heavy = seen.tried("throughput")
-    ceilings = [one for one in heavy if number(one.made.context.get("appliance_ceiling_bps"))]
+    ceilings = [one for one in heavy if _ceiling(one) is not None]
     evidence: list[Observed] = []
-    known = [
-        value
-        for one in ceilings
-        if (value := number(one.made.context.get("appliance_ceiling_bps"))) is not None
-    ]
+    known = [value for one in ceilings if (value := _ceiling(one)) is not None]
     if required is not None and len(known) >= limit.fewest_runs:
         ceiling = median(known)
         if ceiling < limit.appliance_ratio * required:
@@ -262,3 +259,11 @@ def appliance_limit(seen: Seen) -> Answer:
         limit.fewest_runs
     )
     return clear(name) if looked else unseen(name)
+
+
+def _ceiling(one: Result) -> float | None:
+    """The appliance's own; none that was measured while others used its processors."""
+    context = one.made.context
+    if context.get("appliance_ceiling_under_load") is True:
+        return None
+    return number(context.get("appliance_ceiling_bps"))

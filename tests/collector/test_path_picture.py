@@ -212,7 +212,7 @@ def test_causes_are_looked_for_once_and_shown_on_their_piece(
     for page in pages:
         assert "Trouble in: Core switch" in page
         assert "core &lt;i&gt;ge1&lt;/i&gt;" in page
-        assert "93 % of 41 such answers were right in trials" in page
+        assert "at least 93 % of such answers are right (95 %, by 41 in trials)" in page
 
 
 def test_kept_causes_grow_old() -> None:

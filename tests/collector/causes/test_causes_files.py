@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from collector import resources
-from collector.causes.calibration import FEWEST, Count, Group, parse_calibration
+from collector.causes.calibration import (
+    FEWEST,
+    Count,
+    Group,
+    default_calibration,
+    parse_calibration,
+)
 from collector.causes.model import Strength
 from collector.causes.rules_file import parse_rules
 from collector.judge.reading import ConfigRefused
@@ -126,3 +132,19 @@ def test_groups_are_counted_apart_and_taken_together() -> None:
     assert made.counted("dns_slow", Strength.TOLD).said < FEWEST
     assert made.count("dns_slow", Strength.TOLD) == 0
     assert made.confidence("dns_slow", Strength.TOLD) == made.assumed[Strength.TOLD]
+
+
+def test_what_the_packaged_counts_say() -> None:
+    """Both groups are named with their runs; what was counted often enough is sure enough to name.
+
+    A kind of answer that is wrong more often than right would become a suspicion everywhere.
+    """
+    known = default_calibration()
+    assert all("seed" in known.source[group] for group in Group)
+    often = [key for key in known.counts if known.count(*key)]
+    assert {finding_id for finding_id, _ in often} >= {"dns_slow", "half_duplex", "loop"}
+    for key in often:
+        whole = known.counted(*key)
+        assert known.named_from <= known.confidence(*key) < whole.right / whole.said
+    rare = [key for key in known.counts if not known.count(*key)]
+    assert all(known.confidence(*key) == known.assumed[key[1]] for key in rare)
