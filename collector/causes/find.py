@@ -23,7 +23,7 @@ from collector.causes.calibration import Calibration, default_calibration
 from collector.causes.candidate import Answer, Candidate
 from collector.causes.devices import Inventory
 from collector.causes.figures import figures_of
-from collector.causes.lately import dated, lenient
+from collector.causes.lately import both, dated, latest, lenient
 from collector.causes.model import Cause, Causes, Certainty, Evidence, Strength
 from collector.causes.port_rules import half_duplex, port_100m, port_errors
 from collector.causes.rules_file import Rules, Scope, default_rules
@@ -64,9 +64,10 @@ def find_causes(
     def ask(of: Evidence) -> list[Answer]:
         return list(_answers(of, calendar, again))
 
+    days = known.rules.number.recent_days
     answers = list(_answers(evidence, calendar, known.rules))
-    found = [one for answer in answers for one in answer.candidates]
-    candidates = dated(found, evidence, ask, known.rules.number.recent_days)
+    recent = list(_answers(latest(evidence, days), calendar, known.rules))
+    candidates = dated(both(answers, recent), evidence, ask, days)
     kept, explained = suppress(candidates, known.rules)
     causes = [_cause(one, explained[id(one)], known) for one in kept]
     causes.sort(

@@ -1,10 +1,11 @@
-"""When a cause was last seen, and whether it still is. Pure.
+"""What began lately, when a cause was last seen, and whether it still is. Pure.
 
-Rules look at weeks, and a figure of weeks goes on saying what is over. So a cause that was found is
-looked for again in the latest days alone, by the same rules, where one report is enough for what is
-known already: one that could be seen there and is not is past. What cannot be told there (holidays,
-a device that is not asked any more) stays, with the day of its newest evidence. The latest days end
-with the newest result, not with today.
+Rules look at weeks, and a figure of weeks is slow: it says nothing yet of what began some days ago
+and goes on saying what is over. So the latest days are judged by themselves as well, as those of a
+school that is new. And a cause that was found is looked for again in them by the same rules, where
+one report is enough for what is known already: one that could be seen there and is not is past.
+What cannot be told there (holidays, a device that is not asked any more) stays, with the day of its
+newest evidence. The latest days end with the newest result, not with today.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,21 @@ MOST_STEPS: Final = 4
 """So many spans of the latest days are looked at, back from the newest result."""
 ANYWHERE: Final = ("loop",)
 """Findings that are heard all over the school: the place may differ from week to week."""
+
+
+def latest(evidence: Evidence, recent_days: int) -> Evidence:
+    """The evidence of the latest days, back from the newest result."""
+    if not evidence.measurements:
+        return evidence
+    end = max(one.started_at for one in evidence.measurements)
+    return _between(evidence, end - timedelta(days=recent_days), end)
+
+
+def both(whole: Sequence[Answer], recent: Sequence[Answer]) -> list[Candidate]:
+    """What weeks show, and what the latest days show and weeks do not."""
+    found = [one for answer in whole for one in answer.candidates]
+    began = [one for answer in recent for one in answer.candidates if _same(one, whole) is None]
+    return [*found, *began]
 
 
 def lenient(rules: Rules) -> Rules:

@@ -69,6 +69,13 @@ def test_what_is_still_seen_is_present() -> None:
     ]
 
 
+def test_what_began_lately_is_found() -> None:
+    """Two weeks were well, the last is not: medians of all three say nothing yet."""
+    assert _said(_evidence(_days(range(12), 280e6), _days(range(12, 19), 40e6))) == [
+        ("line_saturated", Certainty.NAMED, date(2026, 5, 29))
+    ]
+
+
 def test_what_is_over_is_past_with_its_last_day() -> None:
     """Lessons are well again for a week: medians of weeks still say that they are not."""
     assert _said(_evidence(_days(range(12), 40e6), _days(range(12, 19), 280e6))) == [
