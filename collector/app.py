@@ -28,7 +28,7 @@ from collector.api import (
 from collector.api import policies as policy_api
 from collector.api.context import Context
 from collector.api.gate import Gate, Plan
-from collector.api.headers import BodyLimit, HeadAsGet, SecurityHeaders
+from collector.api.headers import BodyLimit, Compressed, HeadAsGet, SecurityHeaders
 from collector.api.ingest import Ingest, store_refusal
 from collector.api.keeper import Keeper
 from collector.backup.identity import store_id
@@ -181,6 +181,7 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     )
     app.add_middleware(Gate, plan=plan, keeper=keeper)  # the innermost: added first
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Compressed)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.api.body import too_large
@@ -17,6 +18,8 @@ _ALWAYS: Final = (
     ),
     (b"cache-control", b"no-store"),
 )
+COMPRESSED_FROM_BYTES: Final = 1_000
+_LEVEL: Final = 6
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -62,6 +65,22 @@ class HeadAsGet:
             await send(message)
 
         await self._app(dict(scope) | {"method": "GET"}, receive, without_body)
+
+
+class Compressed:
+    """Plain ASGI middleware: what is read (GET) goes out as gzip to those who take it.
+
+    Answers to what changes something are left alone: they may show a secret once.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._packed = GZipMiddleware(app, COMPRESSED_FROM_BYTES, _LEVEL)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, compressed or not."""
+        readable = scope["type"] == "http" and scope["method"] == "GET"
+        await (self._packed if readable else self._app)(scope, receive, send)
 
 
 class BodyLimit:

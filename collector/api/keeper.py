@@ -1,6 +1,5 @@
 """The doorkeeper: which credential each kind of caller has to show."""
 
-import hmac
 from collections.abc import Callable
 from typing import Final
 
@@ -22,7 +21,7 @@ from collector.operators import accounts, cookies, forms, multipart, sessions
 from collector.operators.access import Access, truly_local, within
 from collector.operators.model import Role
 from collector.operators.sign_in import secret_sha256
-from collector.operators.signed_in import IN_SCOPE, SignedIn, form_token
+from collector.operators.signed_in import IN_SCOPE, SignedIn, is_form_token
 from collector.store.interface import Store, StoreError
 
 Show = Callable[[Request, Refusal], Response | None]
@@ -159,7 +158,7 @@ async def read_form(request: Request, secret: str) -> Receive:
         body = await read_body(request, forms.MAX_FORM_BYTES)
         form = forms.parse(body, content_type)
     shown = request.headers.get(forms.TOKEN_HEADER) or form.get(forms.TOKEN_FIELD, "")
-    if not hmac.compare_digest(shown.encode("utf-8", "replace"), form_token(secret).encode()):
+    if not is_form_token(secret, shown):
         raise _from_elsewhere()
     request.scope[forms.IN_SCOPE] = form
     return _again(body, request.receive)

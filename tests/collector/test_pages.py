@@ -37,6 +37,8 @@ from wire.messages import encode_batch
 CRITERIA = load_criteria(resources.default_criteria())
 CALENDARS = load_calendars(resources.default_calendar())
 NOW = datetime(2026, 6, 8, 1, 0, tzinfo=UTC)
+CITY_BYTES = 100_000
+"""Most of the city's page with all it needs, 84 schools."""
 NASTY = {
     "E900": "<script>alert(1)</script>",
     "E901": "\"'><img src=x onerror=alert(1)>",
@@ -65,7 +67,12 @@ class Browser:
         self.app = app
         self.cookies = httpx.Cookies()
 
-    def get(self, path: str, params: dict[str, str] | None = None) -> httpx.Response:
+    def get(
+        self,
+        path: str,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
         """Ask for a page."""
 
         async def ask() -> httpx.Response:
@@ -73,7 +80,7 @@ class Browser:
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://test", cookies=self.cookies
             ) as client:
-                response = await client.get(path, params=params)
+                response = await client.get(path, params=params, headers=headers)
                 self.cookies.update(client.cookies)
                 return response
 
@@ -572,3 +579,28 @@ def test_a_real_city_has_no_banner(store: Store) -> None:
     assert "模擬データ" not in html
     assert '<b id="quiet-met">1</b>' in html
     assert "+184 Mbit/s" in html
+
+
+def test_the_city_is_light(demo: Browser) -> None:
+    """The page and everything it loads come in less than 100 KB."""
+    page = demo.get("/")
+    needed = sorted(set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)))
+    assert len(needed) >= 3
+    answers = [page, *(demo.get(path) for path in needed)]
+    assert {answer.status_code for answer in answers} == {200}
+    sent = sum(answer.num_bytes_downloaded for answer in answers)
+    plain = sum(len(answer.content) for answer in answers)
+    print(f"\nthe city with 84 schools: {sent:,} bytes sent, {plain:,} unpacked")
+    assert page.text.count('href="/schools/') >= 84
+    assert sent < CITY_BYTES < plain
+
+
+def test_who_takes_no_gzip_gets_none(demo: Browser) -> None:
+    """And is told that the answer depends on it."""
+    packed = demo.get("/fleet")
+    plain = demo.get("/fleet", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert plain.text == packed.text
+    for answer in (packed, plain):
+        assert {"cookie", "accept-encoding"} <= set(answer.headers["vary"].lower().split(", "))
