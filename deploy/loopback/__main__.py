@@ -77,6 +77,8 @@ def _run(places: Places, clock: Clock, *, once: bool) -> int:
             if once:
                 code = _look(running, places, clock, begun)
             else:
+                collector = str(Path(sys.executable).parent / "hakaru-collector")
+                print(shown.account(collector, compose.environment("collector", places)))
                 print("everything runs until Ctrl-C; logs are in", places.folder, flush=True)
                 while True:
                     running.wait(3600)

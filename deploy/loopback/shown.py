@@ -1,13 +1,18 @@
 """The tables that ``make stack`` prints. Pure."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from deploy.loopback.places import NOWHERE, Places
 
 ADDRESSES: Final = (
-    ("proxy", "https", "pages, over TLS (certificate of its own: the browser warns)"),
-    ("collector", "collector", "pages and API, plain"),
+    ("proxy", "https", "pages, over TLS, signed in (certificate of its own: the browser warns)"),
+    (
+        "collector",
+        "collector",
+        "pages and API, plain; read without signing in until there is an account",
+    ),
     ("prometheus", "prometheus", "time series, targets, alerts"),
     ("alertmanager", "alertmanager", f"notices (mail and webhook lead to {NOWHERE}: nowhere)"),
 )
@@ -32,3 +37,10 @@ def addresses(places: Places) -> list[str]:
     rows.append(("postgres", places.at("postgres"), "database hakaru, roles hakaru and grafana"))
     rows.append(("responder", places.at("responder"), "far end of throughput tests, with token"))
     return table(rows)
+
+
+def account(program: str, given: Mapping[str, str]) -> str:
+    """How somebody makes an account, as one line to copy; it asks for a password."""
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
+    command = f"{shlex.quote(program)} operator add you@board.example --role administrator"
+    return f"to sign in, make an account: {variables} {command}"

@@ -97,8 +97,8 @@ class Starter:
                 "HAKARU_COLLECTOR": places.at("collector"),
             },
         )
-        self._until("proxy", self._http(f"http://{places.at('proxy-health')}/"))
-        self._until("proxy", places.root_certificate.is_file)
+        answers = self._http(f"http://{places.at('proxy-health')}/")
+        self._until("proxy", lambda: answers() and places.root_certificate.is_file())
 
     def _start(
         self,

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 import socket
 from pathlib import Path
 
 import pytest
 
+from collector.cli import main as collector_command
 from deploy.loopback import __main__ as stack
 from deploy.loopback import compose, configs, programs, real_test, shown
 from deploy.loopback.places import PORTS, Places, Unplaced
@@ -127,3 +129,15 @@ def test_the_document_names_the_images() -> None:
     text = (configs.ROOT / "docs/deployment.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (\w+) \| (\d[\d.]+) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE))
     assert rows == compose.pinned()
+
+
+def test_how_to_sign_in_is_a_line_to_copy() -> None:
+    """Of a run's own database, without a password in it, and the command knows every word."""
+    line = shown.account("/opt/x y/hakaru-collector", compose.environment("collector", PLACES))
+    command = line.partition(": ")[2]
+    words = shlex.split(command)
+    assert "HAKARU_DATABASE=postgresql://hakaru@127.0.0.1:15532/hakaru" in words
+    at = words.index("/opt/x y/hakaru-collector")
+    with pytest.raises(SystemExit) as ended:
+        collector_command([*words[at + 1 :], "--help"])
+    assert ended.value.code == 0
