@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp deb test-deb screenshots clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -62,10 +62,24 @@ test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before 
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n 2 --dist loadfile
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' $(FAULTS) --timeout 900
 
+soak: setup ## agents and collector for a quarter of an hour: nothing grows (SOAK_SECONDS=14400)
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),900) $(PYTEST) tests/faults/test_soak.py -m faults
+
+mutate-alerts: setup ## every alert rule broken on purpose: an incident must notice (ONLY=HakaruDnsSlow)
+	scripts/system-packages prometheus
+	.venv/bin/python -m tests.alerts.mutants $(if $(ONLY),--only $(ONLY))
+
 deb: setup ## the agent as a Debian package, dist/hakaru-agent_*.deb (DEB=--arch=arm64)
 	scripts/build-deb $(DEB)
 
-test-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
+test-soak: setup ## agents and collector for a quarter of an hour: nothing grows (SOAK_SECONDS=14400)
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),900) $(PYTEST) tests/faults/test_soak.py -m faults
+
+mutate-alerts: setup ## every alert rule broken on purpose: an incident must notice (ONLY=HakaruDnsSlow)
+	scripts/system-packages prometheus
+	.venv/bin/python -m tests.alerts.mutants $(if $(ONLY),--only $(ONLY))
+
+deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
 	scripts/system-packages debootstrap systemd-container=systemd-nspawn
 	$(PYTEST) -m packaging tests/packaging --timeout 600 -s
 

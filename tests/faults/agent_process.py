@@ -1,7 +1,8 @@
 """A real ``hakaru-agent run`` with many short measurements, that tells what it has accepted.
 
-Usage: agent_process.py STATE_DIR. Ids of accepted results go to standard output, one a line, after
-they were accepted. The child is the same file with the argument ``child``.
+Usage: agent_process.py STATE_DIR [SECONDS [CAP_BYTES]]. Five tests a second for SECONDS (600). Ids
+of accepted results go to standard output, one a line, after they were accepted. The child is the
+same file with the argument ``child``.
 """
 
 import os
@@ -16,9 +17,11 @@ from agent.commands.run import live, set_up_logging
 from agent.config import Config, Planned
 from agent.probes import Findings, Report, Request
 from agent.push import PushSettings
-from agent.spool import Spool
+from agent.spool import DEFAULT_CAP_BYTES, Spool
 from wire.measurement import Measurement
 from wire.planning.schedule import Window
+
+RUNS_A_SECOND = 5
 
 
 def probe(request: Request, report: Report) -> Findings:  # noqa: ARG001 - a probe's form
@@ -47,10 +50,17 @@ def main() -> int:
     noon = around_noon()
     now = datetime.now(UTC).astimezone(noon)
     start = now.hour * 3600 + now.minute * 60 + now.second
-    window = Window(days=frozenset(range(7)), from_seconds=start, to_seconds=start + 600, runs=3000)
+    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 600
+    window = Window(
+        days=frozenset(range(7)),
+        from_seconds=start,
+        to_seconds=start + seconds,
+        runs=RUNS_A_SECOND * seconds,
+    )
     config = Config(
         zone=noon,
         push=PushSettings(interval_seconds=0.3, batch_records=5),
+        cap_bytes=int(sys.argv[3]) if len(sys.argv) > 3 else DEFAULT_CAP_BYTES,
         tests=(Planned(probe="latency", target="192.0.2.1", windows=(window,)),),
     )
     return live(config, Path(sys.argv[1]), command=(sys.executable, __file__, "child"))

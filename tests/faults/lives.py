@@ -17,13 +17,13 @@ SCRIPT = Path(__file__).parent / "agent_process.py"
 class Agent:
     """One life of the agent."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *more: str) -> None:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         self.process = subprocess.Popen(
-            [sys.executable, SCRIPT, state],
+            [sys.executable, SCRIPT, state, *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
