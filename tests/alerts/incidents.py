@@ -8,6 +8,7 @@ MINUTES = 300
 GROUPS = {"A": "east", "B": "east", "C": "east", "F": "", "G": "west"}
 SCHOOLS = tuple(GROUPS)
 RESPONDER = "responder.example"
+FIRING = 'alertstate="firing"'
 BEGINS = 60
 """Minute at which every incident begins."""
 
@@ -46,9 +47,10 @@ class Incident:
     changes: Mapping[str, Course] = field(default_factory=dict)
     """Series as promtool writes them; of a calm city where they are the same."""
 
-    def document(self) -> dict[str, Any]:
-        """One test of promtool."""
+    def document(self, alone: str = "") -> dict[str, Any]:
+        """One test of promtool; ``alone``: of this alert only."""
         series = calm() | dict(self.changes)
+        of_one = f',alertname="{alone}"' if alone else ""
         return {
             "name": self.name,
             "interval": "1m",
@@ -58,10 +60,12 @@ class Incident:
             ],
             "promql_expr_test": [
                 {
-                    "expr": 'count by (alertname, school) (ALERTS{alertstate="firing"})',
+                    "expr": f"count by (alertname, school) (ALERTS{{{FIRING}{of_one}}})",
                     "eval_time": f"{minute}m",
                     "exp_samples": [
-                        {"labels": labels_of(one), "value": 1} for one in sorted(raised)
+                        {"labels": labels_of(one), "value": 1}
+                        for one in sorted(raised)
+                        if alone in ("", one.split()[0])
                     ],
                 }
                 for minute, raised in self.expected.items()
