@@ -72,14 +72,7 @@ mutate-alerts: setup ## every alert rule broken on purpose: an incident must not
 deb: setup ## the agent as a Debian package, dist/hakaru-agent_*.deb (DEB=--arch=arm64)
 	scripts/build-deb $(DEB)
 
-test-soak: setup ## agents and collector for a quarter of an hour: nothing grows (SOAK_SECONDS=14400)
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),900) $(PYTEST) tests/faults/test_soak.py -m faults
-
-mutate-alerts: setup ## every alert rule broken on purpose: an incident must notice (ONLY=HakaruDnsSlow)
-	scripts/system-packages prometheus
-	.venv/bin/python -m tests.alerts.mutants $(if $(ONLY),--only $(ONLY))
-
-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
+test-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
 	scripts/system-packages debootstrap systemd-container=systemd-nspawn
 	$(PYTEST) -m packaging tests/packaging --timeout 600 -s
 

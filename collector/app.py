@@ -181,9 +181,8 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     )
     app.add_middleware(Gate, plan=plan, keeper=keeper)  # the innermost: added first
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
-    app.add_middleware(Compressed)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(HeadAsGet)
+    for layer in (Compressed, SecurityHeaders, HeadAsGet):
+        app.add_middleware(layer)
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route(busy.PATH, ingest.take, methods=[busy.METHOD], include_in_schema=False)
     app.add_middleware(busy.BusyRoute, plan=plan, keeper=keeper, take=ingest.take)  # the outermost
