@@ -3,12 +3,13 @@
 Group 'device data': devices and probes say something is wrong, and many healthy schools beside.
 Group 'network': faults in network namespaces, measured by the agent (as root; see
 ``python -m benchmarks.causes.network --help``).
-Rules were set on the seeds 1 to 6 of device data; the figures kept in docs/causes.md are of the
-seeds 101 to 112, the calibration is of 201 to 230: neither was looked at while rules were made.
+Rules were set on the seeds 1 to 6 and 201 to 230 of device data; the figures kept in docs/causes.md
+are of the seeds 601 to 612, the calibration is of 401 to 430: neither was looked at while rules
+were made.
 
 Examples: python -m benchmarks.causes --group device
           python -m benchmarks.causes --from 101 --seeds 12
-          python -m benchmarks.causes --group device --from 201 --seeds 30 --calibrate counts.toml
+          python -m benchmarks.causes --group device --from 401 --seeds 30 --calibrate counts.toml
 """
 
 import argparse
