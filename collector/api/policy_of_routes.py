@@ -70,6 +70,10 @@ ROUTES: Final[Mapping[str, Caller]] = {
     "GET /programme/findings": Caller.VIEWER,
     "GET /schools/{code}/survey": Caller.VIEWER,
     "POST /schools/{code}/survey": Caller.OPERATOR,
+    # -- the network of a school
+    "GET /schools/{code}/network": Caller.VIEWER,
+    "POST /schools/{code}/network": Caller.OPERATOR,
+    "GET /schools/{code}/network/{name}": Caller.VIEWER,
     # -- policies
     "GET /policy": Caller.VIEWER,
     "POST /policy": Caller.OPERATOR,

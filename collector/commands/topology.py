@@ -21,8 +21,9 @@ from collector.shown import Shown
 from collector.store.interface import Store
 from collector.topology import export, rows
 from collector.topology.change import change, edit_of
-from collector.topology.edits import EditRefused, to_document
+from collector.topology.edits import to_document
 from collector.topology.model import End, Role, Topology
+from collector.topology.refusal import EditRefused
 from collector.topology.weekly import compared, network
 
 _EXAMPLE: Final = "Example: hakaru-collector topology "

@@ -33,6 +33,7 @@ from collector.programme.plans.file import load_plans
 from collector.schools.csv_import import parse_baseline, parse_schools
 from collector.shown import SHOWN_WEEK, SIMULATED_CITY, SIMULATED_NOW, Shown
 from collector.store.interface import Agent, Batch, Store
+from collector.topology.weekly import keep_weeks
 from wire.codec import encode, format_time
 from wire.messages import encode_batch
 
@@ -86,7 +87,9 @@ def fill(
     for simulated in simulate(city, paths):
         agent = _enrol(store, simulated, new_secret)
         code = simulated.school.code
-        devices = device_reports(simulated, equipped[code], paths[code][-1], SEED)
+        devices = device_reports(
+            simulated, equipped[code], paths[code][-1], SEED, before=paths[code][-2]
+        )
         for batch in (*_batches(simulated, agent), *_batches(devices, agent)):
             measurements += len(batch.rows)
             pending.append(store.submit(batch))
@@ -105,6 +108,8 @@ def fill(
     adopt(store, load_plans(file), "collector", now)  # its figures are those of this city
     shown = Shown(store, SystemClock())
     add_programme(store, criteria, calendars, paths, shown, now)
+    compared = [Week.parse(week) for week in WEEKS[-2:]]
+    keep_weeks(store, compared, shown.now(), simulated=True)
     return Filled(len(city), measurements, verdicts)
 
 

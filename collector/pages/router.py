@@ -19,6 +19,7 @@ from collector.pages.listing import Filter
 from collector.pages.measure_words import measures_of_school
 from collector.pages.policy_view import on_school
 from collector.pages.school import school_page
+from collector.pages.school_network import TopologyPages
 from collector.pages.segments_view import picture_of_school
 from collector.pages.sources import NoSuchWeek, PageSources, frame
 from collector.programme.facts_catalogue import load_facts
@@ -33,6 +34,7 @@ def attach(app: FastAPI, sources: PageSources, kept: KeptCauses) -> None:
     app.include_router(router(sources, answers, kept))
     app.include_router(late.router(sources, answers))
     app.include_router(result.router(sources, answers))
+    app.include_router(TopologyPages(sources, answers).router())
 
 
 class _Static(StaticFiles):

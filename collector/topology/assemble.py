@@ -1,5 +1,6 @@
 """A school's devices, links and ports from the newest report of each device. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -21,6 +22,7 @@ from collector.topology.model import (
 from collector.topology.report import FIGURES, Report
 from collector.topology.told import told
 
+_DIGITS: Final = re.compile(r"(\D*)([0-9]{0,18})", re.ASCII)
 _CORRECTED: Final = ("name", "vendor", "model", "firmware", "role")
 
 
@@ -186,6 +188,8 @@ def _leads_inside(at: End, routers: dict[str, End], links: Sequence[Link], table
 _RANK: Final = {Role.ROUTER: 0, Role.CONTROLLER: 1, Role.SWITCH: 2, Role.ACCESS_POINT: 3}
 
 
-def _order(device: Device) -> tuple[int, str, str]:
+def _order(device: Device) -> tuple[int, tuple[tuple[str, int], ...], str]:
+    """By role, then by name as people count: ap-2 before ap-10."""
     rank = 5 if device.role is None else _RANK.get(device.role, 4)
-    return rank, device.name.casefold(), device.id
+    parts = _DIGITS.findall(device.name.casefold())
+    return rank, tuple((text, int(digits or -1)) for text, digits in parts), device.id

@@ -9,8 +9,9 @@ from collector.store.interface import Store
 from collector.store.sql import Sql
 from collector.topology import edits as of_edits
 from collector.topology import rows
-from collector.topology.edits import EditRefused, Edits
+from collector.topology.edits import Edits
 from collector.topology.model import End
+from collector.topology.refusal import EditRefused, Refusal
 
 Edit = Callable[[Edits], Edits]
 
@@ -26,7 +27,7 @@ def change(
 
     def work(sql: Sql) -> int:
         if rows_schools.school(sql, code) is None:
-            raise EditRefused(f"there is no school {code[:40]!r}")
+            raise EditRefused(f"there is no school {code[:40]!r}", Refusal.FORM)
         kept = rows.edits(sql, code)
         before = kept.version if seen is None else seen
         version = rows.keep_edits(sql, code, edit(kept.edits), before, who, now)
@@ -61,7 +62,7 @@ def edit_of(given: Mapping[str, str]) -> tuple[Edit, str]:
         told = f"{at.device} {at.port}".strip() if at is not None else "as measured"
         return lambda old: of_edits.set_place(old, do, at), f"{do} {told}"
     allowed = "device, drop-device, link, drop-link, agent, wan"
-    raise EditRefused(f"do: found {do[:20]!r}, allowed is {allowed}")
+    raise EditRefused(f"do: found {do[:20]!r}, allowed is {allowed}", Refusal.FORM)
 
 
 def _words(one: End, other: End) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from collector.programme import texts
 from collector.topology.model import End, Role
+from collector.topology.refusal import EditRefused, Refusal
 
 MOST_DEVICES: Final = 300
 MOST_LINKS: Final = 600
@@ -18,10 +19,6 @@ MOST_ID: Final = 300
 MOST_SPEED_BPS: Final = 800_000_000_000
 TEXTS: Final = ("name", "vendor", "model", "firmware", "note")
 _OWN_ID: Final = re.compile(r"hand:[a-z0-9][a-z0-9._-]{0,59}")
-
-
-class EditRefused(Exception):
-    """An edit that was not kept; the text says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +62,20 @@ def set_device(edits: Edits, device: str, given: Mapping[str, str]) -> Edits:
     device_id(device)
     wanted = _fields(given)
     if device.startswith("hand:") and not wanted.name:
-        raise EditRefused("name: a device that is added needs one")
+        raise EditRefused("name: a device that is added needs one", Refusal.NO_NAME)
     if device not in edits.devices and len(edits.devices) >= MOST_DEVICES:
-        raise EditRefused(f"devices: at most {MOST_DEVICES} edits a school; take some back")
+        raise EditRefused(
+            f"devices: at most {MOST_DEVICES} edits a school; take some back",
+            Refusal.TOO_MANY,
+            most=MOST_DEVICES,
+        )
     return replace(edits, devices={**edits.devices, device: wanted})
 
 
 def drop_device(edits: Edits, device: str) -> Edits:
     """Take the edit of a device back; of one that was added, with its links."""
     if device not in edits.devices:
-        raise EditRefused(f"device: nothing is edited of {device[:60]!r}")
+        raise EditRefused(f"device: nothing is edited of {device[:60]!r}", Refusal.NOT_EDITED)
     left = {one: edit for one, edit in edits.devices.items() if one != device}
     if not device.startswith("hand:"):
         return replace(edits, devices=left)
@@ -89,15 +90,23 @@ def drop_device(edits: Edits, device: str) -> Edits:
 def set_link(edits: Edits, one: End, other: End, given: Mapping[str, str]) -> Edits:
     """Add a link, say what it is, or hide it. Raises EditRefused."""
     if end(one).device == end(other).device:
-        raise EditRefused("link: found one device twice, allowed are two devices")
+        raise EditRefused(
+            "link: found one device twice, allowed are two devices", Refusal.SAME_DEVICE
+        )
     a, b = sorted((one, other))
     speed, duplex = given.get("speed_bps", "").strip(), given.get("duplex", "")
     if speed and not (speed.isascii() and speed.isdigit() and len(speed) < 16):
-        raise EditRefused(f"speed_bps: found {speed[:40]!r}, allowed are whole bits per second")
+        raise EditRefused(
+            f"speed_bps: found {speed[:40]!r}, allowed are whole bits per second", Refusal.SPEED
+        )
     if speed and not 0 < int(speed) <= MOST_SPEED_BPS:
-        raise EditRefused(f"speed_bps: found {speed}, allowed is 1 to {MOST_SPEED_BPS}")
+        raise EditRefused(
+            f"speed_bps: found {speed}, allowed is 1 to {MOST_SPEED_BPS}", Refusal.SPEED
+        )
     if duplex not in ("", "full", "half"):
-        raise EditRefused(f"duplex: found {duplex[:20]!r}, allowed is full, half or nothing")
+        raise EditRefused(
+            f"duplex: found {duplex[:20]!r}, allowed is full, half or nothing", Refusal.DUPLEX
+        )
     wanted = LinkEdit(
         a=a,
         b=b,
@@ -108,7 +117,11 @@ def set_link(edits: Edits, one: End, other: End, given: Mapping[str, str]) -> Ed
     )
     left = tuple(link for link in edits.links if (link.a, link.b) != (a, b))
     if len(left) >= MOST_LINKS:
-        raise EditRefused(f"links: at most {MOST_LINKS} edits a school; take some back")
+        raise EditRefused(
+            f"links: at most {MOST_LINKS} edits a school; take some back",
+            Refusal.TOO_MANY,
+            most=MOST_LINKS,
+        )
     links = sorted((*left, wanted), key=lambda link: (link.a, link.b))
     return replace(edits, links=tuple(links))
 
@@ -118,14 +131,16 @@ def drop_link(edits: Edits, one: End, other: End) -> Edits:
     a, b = sorted((one, other))
     left = tuple(link for link in edits.links if (link.a, link.b) != (a, b))
     if len(left) == len(edits.links):
-        raise EditRefused("link: nothing is edited of a link between these ends")
+        raise EditRefused(
+            "link: nothing is edited of a link between these ends", Refusal.NOT_EDITED
+        )
     return replace(edits, links=left)
 
 
 def set_place(edits: Edits, what: str, at: End | None) -> Edits:
     """Say where the agent sits or which port is the WAN; None: as measured."""
     if what not in ("agent", "wan"):
-        raise EditRefused(f"place: found {what[:20]!r}, allowed is agent or wan")
+        raise EditRefused(f"place: found {what[:20]!r}, allowed is agent or wan", Refusal.FORM)
     if at is not None:
         end(at)
     return replace(edits, agent=at) if what == "agent" else replace(edits, wan=at)
@@ -136,10 +151,14 @@ def device_id(text: str) -> str:
     if text.startswith("hand:"):
         if not _OWN_ID.fullmatch(text):
             raise EditRefused(
-                f"device: found {text[:60]!r}, allowed is hand: and letters a-z, digits, . _ -"
+                f"device: found {text[:60]!r}, allowed is hand: and letters a-z, digits, . _ -",
+                Refusal.NO_DEVICE,
             )
     elif not text.startswith(("address:", "seen:")) or len(text) > MOST_ID:
-        raise EditRefused(f"device: found {text[:60]!r}, allowed is an id of the list of devices")
+        raise EditRefused(
+            f"device: found {text[:60]!r}, allowed is an id of the list of devices",
+            Refusal.NO_DEVICE,
+        )
     return _line("device", text, MOST_ID)
 
 
@@ -214,7 +233,9 @@ def _fields(given: Mapping[str, str]) -> DeviceEdit:
         chosen = Role(role) if role else None
     except ValueError:
         allowed = ", ".join(one.value for one in Role)
-        raise EditRefused(f"role: found {role[:20]!r}, allowed is {allowed}") from None
+        raise EditRefused(
+            f"role: found {role[:20]!r}, allowed is {allowed}", Refusal.ROLE
+        ) from None
     told = {name: _line(name, given.get(name, "")) for name in TEXTS}
     return DeviceEdit(**told, role=chosen, hidden=given.get("hidden", "") == "yes")
 
@@ -223,7 +244,9 @@ def _line(name: str, text: str, most: int = texts.MAX_LINE) -> str:
     try:
         return texts.line(text, most)
     except ValueError as error:
-        raise EditRefused(f"{name}: allowed is {error}") from None
+        raise EditRefused(
+            f"{name}: allowed is {error}", Refusal.TEXT, field=name, most=most
+        ) from None
 
 
 def _unless(at: End | None, device: str) -> End | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from collector.programme.exchange.cells import Cell, text_of
+from collector.topology.diff import Change
 from collector.topology.document import to_document
 from collector.topology.model import Device, Link, Topology
 
@@ -45,6 +46,17 @@ def as_csv(topology: Topology, table: str) -> str:
     writer.writerow(heads)
     for row in rows(topology):
         writer.writerow([text_of(cell) for cell in row])
+    return out.getvalue()
+
+
+def changes_as_csv(before: str, after: str, changes: Sequence[Change]) -> str:
+    """What changed from one week to another, one line a change."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("from_week", "to_week", "kind", "device", "other", "before", "after"))
+    for one in changes:
+        cells = (before, after, one.kind.value, one.device, one.other, one.before, one.after)
+        writer.writerow([text_of(cell) for cell in cells])
     return out.getvalue()
 
 

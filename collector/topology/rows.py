@@ -8,6 +8,7 @@ from typing import Any, Final
 from collector.judge.week import Week
 from collector.programme import measured_rows
 from collector.programme.row_parts import next_version
+from collector.rollup.rows import BELIEVED
 from collector.store.sql import Sql
 from collector.store.times import from_micros, to_micros
 from collector.topology import document as documents
@@ -18,6 +19,18 @@ from collector.topology.report import Report
 
 WITHIN_WEEKS: Final = 4
 """How far back the newest report of a school is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A device that was asked and did not answer, newer than any answer of it."""
+
+    target: str
+    since: datetime
+    """When it was asked in vain for the last time."""
+    failure_code: str | None
+    ever_answered: bool
+    """Whether there is an answer of the last weeks before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +50,39 @@ def reports(sql: Sql, code: str, end: datetime, *, simulated: bool) -> list[Repo
         Report(target=one.target, values=one.values, started_at=one.started_at)
         for one in measured_rows.device_reports(sql, code, start, end, simulated=simulated)
     ]
+
+
+def silent(sql: Sql, code: str, end: datetime, *, simulated: bool) -> list[Silence]:
+    """Devices whose newest result of the last weeks before ``end`` is a failure."""
+    start = Week.containing(end).plus(-WITHIN_WEEKS).start
+    span = (code, to_micros(start), to_micros(end), int(simulated))
+    own = (
+        "FROM result WHERE school_code = ? AND started_at >= ? AND started_at < ? "
+        f"AND simulated = ? AND probe = 'snmp' AND {BELIEVED}"
+    )
+    moments = sql.execute(
+        "SELECT target, max(CASE WHEN outcome = 'failed' THEN started_at END), "
+        f"max(CASE WHEN outcome = 'ok' THEN started_at END) {own} "
+        "GROUP BY target ORDER BY target LIMIT ?",
+        (*span, measured_rows.MOST_DEVICES),
+    ).fetchall()
+    found = []
+    for target, failed_at, ok_at in moments:
+        if failed_at is None or (ok_at is not None and ok_at >= failed_at):
+            continue
+        row = sql.execute(
+            f"SELECT failure_code {own} AND target = ? AND outcome = 'failed' LIMIT 1",
+            (code, failed_at, failed_at + 1, int(simulated), target),
+        ).fetchone()
+        found.append(
+            Silence(
+                target=target,
+                since=from_micros(failed_at),
+                failure_code=None if row is None else row[0],
+                ever_answered=ok_at is not None,
+            )
+        )
+    return found
 
 
 def edits(sql: Sql, code: str) -> Kept:

@@ -14,6 +14,7 @@ from collector.fleet.health import State
 from collector.judge.model import Figure, Reason, Status
 from collector.operators.model import Role
 from collector.pages.i18n import LANGUAGES, phrases, table, words
+from collector.pages.topology_ports import Trouble
 from collector.policy.approval import State as ApprovalState
 from collector.policy.measure_now import Stage
 from collector.programme.before_after import Outcome as EffectOutcome
@@ -40,6 +41,10 @@ from collector.report.document import Field, OddKind
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict
+from collector.topology.diff import Kind as TopologyChange
+from collector.topology.model import How
+from collector.topology.model import Role as TopologyRole
+from collector.topology.refusal import Refusal
 from collector.views import AgentHealth
 from wire.failure import FailureCode, Outcome
 from wire.heartbeat import PolicyState
@@ -114,6 +119,9 @@ def test_every_key_is_used() -> None:
         *("plan_by", "plan_costs", "plan_row", "plan_method"),
         *("likelihood", "survey_evidence", "survey_only", "segment", "segment_owner"),
         *("fact_value", "path_state", "path_speaks", "path_summary", "path_certainty"),
+        *("topology_key", "topology_role", "topology_duplex", "topology_differ", "topology_how"),
+        *("topology_state", "topology_port", "topology_trouble", "topology_change"),
+        *("topology_field", "topology_refused"),
         *("cause_evidence", "cause_confirm"),  # complete by tests/collector/causes
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
     }
@@ -136,6 +144,11 @@ def test_every_key_is_used() -> None:
         ("path_state", PieceState),
         ("path_certainty", Certainty),
         ("segment", Segment),
+        ("topology_role", TopologyRole),
+        ("topology_how", How),
+        ("topology_change", TopologyChange),
+        ("topology_refused", Refusal),
+        ("topology_trouble", Trouble),
         ("segment_owner", Owner),
         ("rehearsal_verdict", Verdict),
         ("status_long", Status),

@@ -12,9 +12,10 @@ from collector.topology import edits as edit
 from collector.topology.assemble import assemble
 from collector.topology.diff import Kind, diff
 from collector.topology.document import from_document, to_document
-from collector.topology.edits import EditRefused, Edits
+from collector.topology.edits import Edits
 from collector.topology.facts import topology_facts
 from collector.topology.model import Attached, End, How, Link, Role, Source, Topology
+from collector.topology.refusal import EditRefused
 from collector.topology.report import Report
 from tests.collector.topology.school import (
     CORE,

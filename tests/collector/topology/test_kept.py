@@ -25,7 +25,7 @@ from collector.topology import export, rows
 from collector.topology.assemble import assemble
 from collector.topology.change import change, edit_of
 from collector.topology.diff import Kind
-from collector.topology.edits import EditRefused
+from collector.topology.refusal import EditRefused
 from collector.topology.weekly import DailySnapshot, compared, keep_weeks, network
 from tests.collector.conftest import Maker, SpringClock, a_school
 from tests.collector.topology.school import AT, CORE, ROUTER, of, report, sees, with_lldp
