@@ -54,7 +54,11 @@ def _node(
         "leaf": not any(parent == one for parent, _ in where.tree),
     }
     if one in (WAN, AGENT):
-        return told | {"kind": one, "label": words(f"topology.{one}"), "number": 0}
+        return told | {
+            "kind": one,
+            "label": words("topology.wan" if one == WAN else "topology.agent"),
+            "number": 0,
+        }
     device = topology.device(one)
     role = None if device is None else device.role
     return told | {

@@ -136,9 +136,12 @@ def _standing(words: Words, topology: Topology, names: Names, edits: Edits) -> l
         for device, edit in sorted(edits.devices.items())
     ]
     found += [_link_standing(words, names, edit) for edit in edits.links]
-    for what, at in (("agent", edits.agent), ("wan", edits.wan)):
+    for what, key, at in (
+        ("agent", "topology.agent_by_hand", edits.agent),
+        ("wan", "topology.wan_by_hand", edits.wan),
+    ):
         if at is not None:
-            text = words(f"topology.{what}_by_hand", at=names.end(at))
+            text = words(key, at=names.end(at))
             found.append(Standing(text=text, fields={"do": what, "device": ""}))
     return found
 
