@@ -14,7 +14,8 @@ CREATE VIEW dashboard.shown AS
 SELECT CASE WHEN EXISTS (SELECT 1 FROM setting WHERE name = 'simulated_city' AND value = '1')
     THEN 1 ELSE 0 END AS simulated,
     CASE WHEN EXISTS (SELECT 1 FROM setting WHERE name = 'simulated_city' AND value = '1')
-    THEN 'none' ELSE 'true' END AS leave_out;
+    THEN 'none' ELSE 'true' END AS leave_out,
+    (SELECT nullif(value, '') FROM setting WHERE name = 'shown_week') AS week;
 
 -- band: as collector.judge.bands; network: the aggregation group, '-' without one.
 CREATE VIEW dashboard.school AS

@@ -3,11 +3,13 @@
 import re
 import subprocess
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
+from deploy.dashboards import words
+from deploy.dashboards.boards import shared
 from tests.postgres import Cluster, programs
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +87,20 @@ def columns(url: str) -> dict[str, set[str]]:
     for view, column in rows:
         found.setdefault(view, set()).add(column)
     return found
+
+
+def choices(url: str, since: datetime, school: str) -> Chosen:
+    """All of every variable, as the dashboards' own queries and lists say, and one school."""
+    values: dict[str, str | tuple[str, ...]] = {
+        "band": tuple(words.BAND),
+        "line": tuple(words.LINE),
+        "school": school,
+    }
+    with psycopg.connect(url) as connection:
+        for variable in (shared.REGION, shared.NETWORK):
+            rows = connection.execute(variable.sql.encode()).fetchall()
+            values[variable.name] = tuple(str(row[0]) for row in rows)
+        row = connection.execute(shared.LEAVE_OUT.sql.encode()).fetchone()
+        assert row is not None
+        values["leave_out"] = str(row[0])
+    return Chosen(since, datetime.now(UTC), values)

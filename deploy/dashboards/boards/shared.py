@@ -58,8 +58,10 @@ WEEKS_IN_RANGE: Final = (
     " AND to_timestamp($__unixEpochTo()::bigint)"
 )
 NEWEST_WEEK: Final = (
-    "(SELECT max(week) FROM dashboard.verdict WHERE at <= to_timestamp($__unixEpochTo()::bigint))"
+    "(SELECT coalesce((SELECT week FROM dashboard.shown), max(week)) FROM dashboard.verdict"
+    " WHERE at <= to_timestamp($__unixEpochTo()::bigint) - interval '7 days')"
 )
+"""The newest week that was over at the end of the range; a city that pins one shows that."""
 
 CODE: Final = Column(title=Text("コード", "Code"), width=90)
 NAME: Final = Column(title=Text("学校", "School"))

@@ -1,0 +1,207 @@
+"""A city in PostgreSQL with its collector, a fleet that delivers, and the series in real stores."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import httpx
+
+from collector import resources
+from collector.clock import SystemClock
+from collector.demo.fill import fill
+from collector.export.request import target_of
+from collector.judge.calendar_file import load_calendars
+from collector.judge.criteria_file import load_criteria
+from collector.simulate.agent import Delivery
+from collector.simulate.enrolling import make_codes
+from collector.simulate.fleet import Fleet, Plan
+from collector.store import create_store
+from collector.store.interface import Agent, Store
+from collector.store.times import to_micros
+from tests.dashboards import engines, planted
+from tests.faults.time_series import Prometheus, TimeSeriesStore, VictoriaMetrics
+from tests.postgres import Cluster
+
+CONFIGS = resources.configs_folder()
+AGENTS = 24
+WAIT_SECONDS = 60.0
+
+
+class ScrapingPrometheus(Prometheus):
+    """With the collector as its target."""
+
+    collector = 0
+
+    def command(self) -> list[str]:
+        """As the other, and one target."""
+        found = super().command()
+        config = self.folder / "prometheus.yml"
+        config.write_text(
+            config.read_text() + "scrape_configs:\n- job_name: hakaru-collector\n"
+            "  scrape_interval: 1s\n  static_configs:\n"
+            f"  - targets: ['127.0.0.1:{self.collector}']\n"
+        )
+        return found
+
+
+class ScrapingVictoriaMetrics(VictoriaMetrics):
+    """With the collector as its target."""
+
+    collector = 0
+
+    def command(self) -> list[str]:
+        """As the other, and one target."""
+        config = self.folder / "scrape.yml"
+        config.write_text(
+            "scrape_configs:\n- job_name: hakaru-collector\n  scrape_interval: 1s\n"
+            f"  static_configs:\n  - targets: ['127.0.0.1:{self.collector}']\n"
+        )
+        return [*super().command(), f"-promscrape.config={config}", "-search.latencyOffset=0s"]
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """Where everything can be asked, and what a person has chosen."""
+
+    grafana: str
+    """URL of the database for the role grafana."""
+    owner: str
+    stores: list[TimeSeriesStore]
+    chosen: engines.Chosen
+    school: str
+    port: int
+    """Of the collector."""
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[City]:
+    """Make all of it; about 30 s."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster())
+        url = cluster.new_database()
+        store = create_store(url)
+        stack.callback(store.close)
+        school, agent = _city(store)
+        grafana = engines.prepare(cluster, url)
+        stores: list[TimeSeriesStore] = [ScrapingPrometheus(folder)]
+        if shutil.which("victoria-metrics"):
+            stores.append(ScrapingVictoriaMetrics(folder))
+        since = datetime.now(UTC) - timedelta(hours=2)
+        store.write(lambda sql: _begin_export(sql, stores, since))
+        for one in stores:
+            stack.callback(one.close)
+        port = stack.enter_context(_collector(url, stores))
+        for one in stores:
+            one.collector = port  # type: ignore[attr-defined] # both have it
+            one.start()
+        planted.deliver(store, agent, datetime.now(UTC))
+        _simulate(store, port)
+        _until_there(stores[0])
+        chosen = engines.choices(grafana, since, school)
+        yield City(grafana, url, stores, chosen, school, port)
+
+
+def _city(store: Store) -> tuple[str, Agent]:
+    """The demonstration's four weeks, and what is planted. Gives the school that is looked at."""
+    chance = Random(5)
+    now = datetime.now(UTC)
+    fill(
+        store,
+        load_criteria(CONFIGS / "criteria" / "recommended-2024-04.toml"),
+        load_calendars(CONFIGS / "calendar" / "default.toml"),
+        CONFIGS / "demo",
+        now=now,
+        new_secret=lambda: str(chance.getrandbits(128)),
+    )
+    # one of which a person decided a finding and where a measure was done
+    school, agent_id = store.read(
+        lambda sql: sql.execute(
+            "SELECT a.school_code, a.agent_id FROM agent a"
+            " JOIN school_measure m ON m.school_code = a.school_code AND m.state = 'done'"
+            " JOIN school_finding f ON f.school_code = a.school_code ORDER BY 1 LIMIT 1"
+        ).fetchone()
+    )
+    agent = Agent(
+        agent_id=agent_id,
+        school_code=school,
+        enrolled_at=now,
+        last_seen_at=None,
+        agent_version=None,
+    )
+    store.write(lambda sql: planted.rename(sql, school))
+    store.write(lambda sql: planted.standing(sql, agent, now))
+    return school, agent
+
+
+def _begin_export(sql: object, stores: list[TimeSeriesStore], since: datetime) -> None:
+    """The four weeks are long past: a store of today would refuse them."""
+    for one in stores:
+        sql.execute(  # type: ignore[attr-defined] # the store's own type
+            "INSERT INTO export_cursor VALUES (?, ?, '', 0)",
+            (target_of(one.write_url).name, to_micros(since)),
+        )
+
+
+@contextmanager
+def _collector(url: str, stores: list[TimeSeriesStore]) -> Iterator[int]:
+    command = [sys.executable, "-m", "collector.cli", "serve", "--database", url]
+    command += ["--listen", "127.0.0.1:0"]
+    for one in stores:
+        command += ["--remote-write", one.write_url]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("listening on http://"):
+                yield int(line.rsplit(":", 1)[1])
+                break
+        else:
+            raise AssertionError("the collector did not start")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _simulate(store: Store, port: int) -> None:
+    plan = Plan(
+        url=f"http://127.0.0.1:{port}",
+        agents=AGENTS,
+        length_seconds=1800.0,
+        skip_idle=True,
+        delivery=Delivery(interval_seconds=600.0),
+    )
+    clock = SystemClock()
+    codes = make_codes(store, AGENTS, clock.now(), Random(7))
+    summary = asyncio.run(Fleet(plan, clock).run(codes))
+    assert summary.acknowledged == summary.made > AGENTS
+
+
+def _until_there(store: TimeSeriesStore) -> None:
+    """Until heartbeats, devices and results of the fleet are written, and two scrapes are made."""
+    wanted = (
+        "count(hakaru_fleet_spool_results)",
+        "count(last_over_time(hakaru_snmp_cpu_max_ratio[1h]))",
+        "count(rate(hakaru_export_samples_total[1m]))",
+    )
+    ends = time.monotonic() + WAIT_SECONDS + 30
+    missing = list(wanted)
+    while missing and time.monotonic() < ends:
+        time.sleep(1)
+        missing = [
+            query
+            for query in missing
+            if not httpx.get(
+                f"http://127.0.0.1:{store.port}/api/v1/query",
+                params={"query": query},
+                trust_env=False,
+            ).json()["data"]["result"]
+        ]
+    assert missing == []

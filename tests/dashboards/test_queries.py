@@ -1,0 +1,287 @@
+"""Every query of every dashboard on real engines: it gives rows, and knows what it names."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from deploy.dashboards import lint
+from deploy.dashboards.__main__ import FOLDER
+from deploy.dashboards.boards import BOARDS
+from tests.dashboards import engines, planted
+from tests.dashboards.filled import City, filled
+from tests.faults.time_series import TimeSeriesStore
+from tests.postgres import NoPostgres, programs
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("dashboards")]
+ROOT = Path(__file__).parents[2]
+DEMO_BEGAN = datetime(2026, 5, 10, tzinfo=UTC)
+DASHBOARDS: list[dict[str, Any]] = [
+    json.loads((FOLDER / "ja" / f"{board.key}.json").read_text("utf-8")) for board in BOARDS
+]
+STEP_SECONDS = 300
+METRIC = re.compile(r"\bhakaru_[a-z0-9_]+")
+OF_PROMETHEUS = frozenset({"ALERTS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query of one panel."""
+
+    dashboard: dict[str, Any]
+    panel: dict[str, Any]
+    target: dict[str, Any]
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether PostgreSQL is asked."""
+        return "rawSql" in self.target
+
+    @property
+    def text(self) -> str:
+        """As it stands in the file."""
+        return str(self.target.get("rawSql") or self.target.get("expr"))
+
+    @property
+    def name(self) -> str:
+        """Where it stands."""
+        return f"{self.dashboard['uid']}: {self.panel['title']} {self.target['refId']}"
+
+
+ALL = [
+    Asked(dashboard, panel, target)
+    for dashboard in DASHBOARDS
+    for panel in lint.shown(dashboard)
+    for target in panel["targets"]
+]
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """Filled once for all tests of this file."""
+    try:
+        programs()
+    except NoPostgres as missing:
+        pytest.skip(str(missing))
+    with filled(tmp_path_factory.mktemp("dashboards")) as made:
+        yield made
+
+
+def rows_of_sql(city: City, asked: Asked) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows, asked as the role grafana, weeks from the demonstration on."""
+    chosen = replace(city.chosen, since=DEMO_BEGAN)
+    with psycopg.connect(city.grafana) as connection:
+        cursor = connection.execute(chosen.in_sql(asked.text).encode())
+        assert cursor.description is not None
+        return [column.name for column in cursor.description], cursor.fetchall()
+
+
+def series_of(store: TimeSeriesStore, city: City, asked: Asked) -> list[dict[str, Any]]:
+    """Series with at least one number; a range or an instant, as the panel asks."""
+    until = city.chosen.until.timestamp()
+    expr = city.chosen.in_promql(asked.text, STEP_SECONDS)
+    params: dict[str, Any] = {"query": expr}
+    if asked.target.get("instant"):
+        path, params = "query", params | {"time": until}
+    else:
+        since = until - 24 * STEP_SECONDS  # the last step is the end of the range
+        path, params = "query_range", params | {"start": since, "end": until, "step": STEP_SECONDS}
+    reply = httpx.get(
+        f"http://127.0.0.1:{store.port}/api/v1/{path}", params=params, trust_env=False, timeout=60
+    )
+    assert reply.status_code == 200, f"{asked.name}: {reply.text}"
+    found: list[dict[str, Any]] = [
+        one
+        for one in reply.json()["data"]["result"]
+        if any(value != "NaN" for _, value in one.get("values") or [one["value"]])
+    ]
+    return found
+
+
+def test_every_query_gives_rows(city: City, capsys: pytest.CaptureFixture[str]) -> None:
+    """On PostgreSQL and each time-series store; prints what came."""
+    with httpx.Client(trust_env=False) as client:
+        said = client.get(f"http://127.0.0.1:{city.stores[0].port}/api/v1/label/__name__/values")
+        declared = client.get(f"http://127.0.0.1:{city.port}/metrics").text
+    # a counter with labels has no series before it counts
+    there = set(said.json()["data"]) | set(re.findall(r"# TYPE (\w+)", declared))
+    lines = []
+    empty, unknown = [], []
+    for dashboard in DASHBOARDS:
+        asked = [one for one in ALL if one.dashboard is dashboard]
+        rows = 0
+        for one in asked:
+            if one.is_sql:
+                found = len(rows_of_sql(city, one)[1])
+                if not found:
+                    empty.append(one.name)
+                rows += found
+                continue
+            unknown += [f"{one.name}: {m}" for m in METRIC.findall(one.text) if m not in there]
+            for store in city.stores:
+                found = len(series_of(store, city, one))
+                if not found:
+                    empty.append(f"{one.name} on {store.name}")
+                rows += found
+        panels = len(lint.shown(dashboard))
+        lines.append(f"| {dashboard['uid']} | {panels} | {len(asked)} | {rows} |")
+    stores = ", ".join(store.name for store in city.stores)
+    with capsys.disabled():
+        print(f"\nPostgreSQL, {stores}\n| dashboard | panels | queries | rows |\n|---|---|---|---|")
+        print("\n".join(lines))
+        print(f"{len(empty)} empty, {len(unknown)} unknown metrics")
+    assert (empty, unknown) == ([], []), "\n".join(empty + unknown)
+
+
+def test_columns_are_those_that_are_set_up(city: City) -> None:
+    """Each column of a table has a title and a unit, and none is set up that is not there."""
+    for asked in ALL:
+        if not asked.is_sql:
+            continue
+        names, rows = rows_of_sql(city, asked)
+        overrides = asked.panel["fieldConfig"]["overrides"]
+        set_up = {one["matcher"]["options"] for one in overrides}
+        if asked.target["format"] == "time_series":
+            assert names[0] == "time", asked.name
+            assert all(isinstance(row[0], datetime) for row in rows), asked.name
+            assert sorted(row[0] for row in rows) == [row[0] for row in rows], asked.name
+            names = names[1:]
+            for row in rows:
+                assert all(isinstance(value, int | float | None) for value in row[1:]), asked.name
+        if asked.panel["type"] == "geomap":
+            assert {"latitude", "longitude", "sign"} <= set(names)
+            names = [name for name in names if name not in ("latitude", "longitude", "sign")]
+        assert set(names) == set_up, asked.name
+
+
+def test_tables_of_series_have_the_labels_that_are_set_up(city: City) -> None:
+    """Labels become columns: those set up are there."""
+    for asked in ALL:
+        if asked.is_sql or asked.panel["type"] != "table":
+            continue
+        overrides = asked.panel["fieldConfig"]["overrides"]
+        set_up = {one["matcher"]["options"] for one in overrides} - {"Time", "Value"}
+        for store in city.stores:
+            for series in series_of(store, city, asked):
+                assert set(series["metric"]) == set_up, (asked.name, store.name)
+
+
+def test_every_metric_asked_for_is_documented() -> None:
+    """In docs/metrics.md, or as a field of a probe in docs/methods.md."""
+    documented = (ROOT / "docs/metrics.md").read_text("utf-8")
+    methods = (ROOT / "docs/methods.md").read_text("utf-8")
+    probes = json.loads((ROOT / "wire/probes.json").read_text("utf-8"))
+    for asked in ALL:
+        for metric in METRIC.findall(asked.text):
+            base = metric.removesuffix("_bucket")
+            if f"`{base}`" in documented:
+                continue
+            probe = next((p for p in probes if base.startswith(f"hakaru_{p}_")), None)
+            assert probe is not None, (asked.name, metric)
+            name = base.removeprefix(f"hakaru_{probe}_")
+            tail = re.sub(r"^(download|upload)_", "*_", name)
+            known = f"`{name}`" in methods or f"`{tail}`" in methods or name in documented
+            assert known or f"`_{name.split('_')[-2]}_`" in methods or name in methods, metric
+
+
+def test_names_that_try_to_do_harm_stay_names(city: City) -> None:
+    """They come back as they are, and choose what they name in both languages of queries."""
+    with psycopg.connect(city.grafana) as connection:
+        row = connection.execute(
+            "SELECT name, region, network FROM dashboard.school WHERE code = %s", (city.school,)
+        ).fetchone()
+    assert row == (planted.HOSTILE, planted.HOSTILE_PLACE, planted.HOSTILE_PLACE)
+    place = (planted.HOSTILE_PLACE,)
+    alone = replace(city.chosen, values=city.chosen.values | {"region": place, "network": place})
+    narrowed = replace(city, chosen=alone)
+    for asked in ALL:
+        if asked.is_sql:
+            names, rows = rows_of_sql(narrowed, asked)
+            if "school" in names and asked.panel["type"] == "table":
+                schools = {
+                    r[names.index("school")]
+                    for r in rows
+                    if isinstance(r[names.index("school")], str)
+                }
+                assert schools <= {city.school}, asked.name
+        elif "topk(20" in asked.text:
+            found = [one["metric"]["school"] for one in series_of(city.stores[0], narrowed, asked)]
+            assert set(found) <= {city.school}, asked.name
+    devices = next(
+        one for one in ALL if one.name.startswith("hakaru-devices") and "ports'" in one.text
+    )
+    assert any(planted.HOSTILE in row for row in rows_of_sql(city, devices)[1])
+
+
+@pytest.mark.parametrize(
+    "table", ["setting", "operator", "agent", "agent_secret", "agent_old_secret", "agent_beat",
+              "enrolment_code", "attachment", "result", "quarantine", "slot", "slot_key", "school"],
+)  # fmt: skip
+def test_grafana_reads_no_table(city: City, table: str) -> None:
+    """Whatever it holds: only the views are for it."""
+    with (
+        psycopg.connect(city.grafana) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(f"SELECT * FROM public.{table}".encode())
+
+
+def test_no_view_has_a_column_of_a_secret(city: City) -> None:
+    """By name, and none is taken from the tables of accounts and keys."""
+    for view, columns in engines.columns(city.grafana).items():
+        for column in columns:
+            assert not re.search(
+                r"sha256|secret|token_(?!expires)|password|record$|payload", column
+            ), (
+                view,
+                column,
+            )
+    with psycopg.connect(city.owner) as connection:
+        used = connection.execute(
+            "SELECT DISTINCT table_name FROM information_schema.view_table_usage"
+            " WHERE view_schema = 'dashboard' AND table_schema = 'public'"
+        ).fetchall()
+    assert not {name for (name,) in used} & {
+        "operator", "session", "agent_secret", "agent_old_secret", "enrolment_code", "slot_key",
+        "attachment", "audit", "code_guess",
+    }  # fmt: skip
+
+
+def test_rights_are_given_again_and_taken_back(city: City) -> None:
+    """An older release let the role read tables: the file takes that back, as often as it runs."""
+    with psycopg.connect(city.owner, autocommit=True) as connection:
+        connection.execute("GRANT SELECT ON public.school TO grafana")
+        connection.execute("GRANT SELECT (agent_id) ON public.agent TO grafana")
+    engines.grant(city.owner)
+    with psycopg.connect(city.grafana, autocommit=True) as connection:
+        for sql in ("SELECT 1 FROM public.school", "SELECT agent_id FROM public.agent"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(sql)
+        assert connection.execute("SELECT count(*) FROM dashboard.school").fetchone() == (84,)
+
+
+def test_annotations_and_variables_are_valid(city: City) -> None:
+    """Marks of the school, and every list of values."""
+    given = []
+    with psycopg.connect(city.grafana) as connection:
+        for dashboard in DASHBOARDS:
+            for note in dashboard["annotations"].get("list", []):
+                if "target" not in note:
+                    assert note["expr"].partition("{")[0] in OF_PROMETHEUS
+                    continue
+                chosen = replace(city.chosen, since=DEMO_BEGAN)
+                sql = chosen.in_sql(note["target"]["rawSql"])
+                given.append(len(connection.execute(sql.encode()).fetchall()))
+            given += [
+                len(connection.execute(variable["query"].encode()).fetchall())
+                for variable in dashboard["templating"].get("list", [])
+                if variable["type"] == "query"
+            ]
+    assert min(given) > 0
