@@ -48,6 +48,15 @@ def test_a_planted_fault_is_named(name: str) -> None:
             assert known.issuperset(one.result_ids)
 
 
+def test_half_duplex_on_the_way_out_explains_an_odd_evening() -> None:
+    """Its speed swings, and in this school the evenings happened to be slow."""
+    finding_id, plant = FAULTS["half duplex to the router"]
+    scenario = built("half duplex to the router", [plant], [finding_id], 224)
+    (cause,) = find_causes(scenario.evidence, CALENDAR).causes
+    assert cause.finding_id == "half_duplex"
+    assert "carrier_congested" in cause.explains
+
+
 @pytest.mark.parametrize("pair", PAIRS[:4], ids=" + ".join)
 def test_two_causes_at_once_are_both_named(pair: tuple[str, str]) -> None:
     """One does not hide the other."""
