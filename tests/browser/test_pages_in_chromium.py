@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
 from collector import resources
@@ -21,6 +22,7 @@ from collector.demo.fill import fill
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.store import create_store
+from tests.browser.tab import Tab, screenshots
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "screenshots"
 PAGES = (
@@ -151,6 +153,46 @@ def test_failed_tests_stand_outside_the_scale(url: str, size: str) -> None:
     assert found["above"] > 0
     assert found["below"] == 0
     assert found["gap"] >= 4
+
+
+DRAWN = """(() => {
+  const box = document.getElementById("network");
+  let ink = 0;
+  for (const canvas of box.querySelectorAll("canvas")) {
+    if (!canvas.width || !canvas.height) continue;
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    for (let at = 3; at < data.length; at += 4) ink += data[at] > 200;
+  }
+  return {nodes: Number(box.dataset.nodes), edges: Number(box.dataset.edges), ink,
+          named: box.getAttribute("aria-label"), styles: document.querySelectorAll("style").length};
+})()"""
+
+
+def test_the_network_of_a_school_is_drawn(url: str) -> None:
+    """Every device, the way out and the agent; both widths and schemes fit without any error.
+
+    An error would be what the content security policy refuses, too.
+    """
+    page = f"{url}/schools/E001/network"
+    known = httpx.get(f"{page}/network.json", trust_env=False, timeout=60).json()
+    assert len(known["devices"]) >= 8
+    for scheme in ("light", "dark"):
+        code, found = _shoot("--scheme", scheme, page, f"{page}?lang=en")
+        assert [one["errors"] + one["wide"] for one in found] == [[]] * 4
+        assert code == 0
+    browser = screenshots().Chromium(shutil.which("chromium"), 60.0)
+    try:
+        for width in (1280, 390):
+            tab = Tab(browser, width, 900)
+            tab.open(page)
+            drawn = tab.run(DRAWN)
+            assert drawn["nodes"] == len(known["devices"]) + 2
+            assert drawn["edges"] == len(known["links"]) + 2
+            assert drawn["ink"] > 1_000
+            assert drawn["styles"] == 0
+            assert tab.faults() == []
+    finally:
+        browser.close()
 
 
 def test_the_check_itself_sees_what_is_wrong() -> None:
