@@ -10,6 +10,7 @@ from collector.topology.withheld import nameless
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
+_SMALL_BPS: Final = 100_000
 
 
 class Names:
@@ -88,4 +89,8 @@ def uptime(words: Words, seconds: float | None) -> str:
 
 def rate(words: Words, bps: float | None) -> str:
     """Traffic of a port."""
-    return words("topology.unknown") if bps is None else fmt.mbps(words, bps)
+    if bps is None:
+        return words("topology.unknown")
+    if 0 < bps < _SMALL_BPS:
+        return words("topology.kbps", number=f"{bps / 1e3:.2g}")
+    return fmt.mbps(words, bps)

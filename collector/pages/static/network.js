@@ -72,7 +72,13 @@
         ? { "curve-style": "segments", "segment-weights": "data(weight)", "segment-distances": "data(distance)", "edge-distances": "node-position", "source-endpoint": "inside-to-node" }
         : { "curve-style": "taxi", "taxi-direction": "rightward", "taxi-turn": 34, "target-label": "data(label)", "target-text-offset": Math.max(50, (step - 60) / 2) },
     },
-    { selector: "edge[!tree]", style: narrow ? {} : { label: "data(label)" } },
+    { // beside the tree: a curve, so that it runs through no device of its column
+      selector: "edge[!tree]",
+      style: {
+        "curve-style": "unbundled-bezier", "control-point-distances": narrow ? 40 : 70, "control-point-weights": 0.5,
+        ...(narrow ? {} : { label: "data(label)" }),
+      },
+    },
   ];
 
   const elements = (narrow, step) => {

@@ -20,6 +20,7 @@ from collector.operators.audit import newest
 from collector.pages.i18n import LANGUAGES, words
 from collector.pages.topology_ports import PAGE, Trouble, ports_part, troubles
 from collector.pages.topology_view import device_lines
+from collector.pages.topology_words import rate
 from collector.store.interface import Batch, Store
 from collector.topology import rows
 from collector.topology.assemble import assemble
@@ -378,6 +379,12 @@ def test_a_thousand_ports_come_a_page_at_a_time_the_bad_first() -> None:
     assert len(set(told)) == len(told) == 1000
     assert ports_part(EN, topology, page=99).page == 10
     assert ports_part(EN, topology, device=99).total == 0
+
+
+def test_little_traffic_is_not_nothing() -> None:
+    """What would round to 0.00 Mbit/s has a smaller unit; nothing is 0, not known is a word."""
+    told = [rate(EN, bps) for bps in (None, 0.0, 640.0, 52_000.0, 2.5e6)]
+    assert told == ["not known", "0.00 Mbit/s", "0.64 kbit/s", "52 kbit/s", "2.50 Mbit/s"]
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
