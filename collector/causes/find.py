@@ -102,7 +102,7 @@ def _answers(evidence: Evidence, calendar: Calendar, rules: Rules) -> Iterable[A
     yield lan_rules.channel_interference(seen)
     yield lan_rules.radar_channel(seen)
     yield lan_rules.mtu_black_hole(seen)
-    yield service_rules.dns_slow(seen, line)
+    yield service_rules.dns_slow(seen, inventory, line)
     yield speed_rules.update_day(seen, line)
     yield device_rules.loop(seen, inventory)
     yield lan_rules.address_pool(seen)

@@ -70,6 +70,7 @@ class Numbers:
     same_channel_busy_ratio: float
     dns_seconds: float
     dns_failure_ratio: float
+    dns_lost_ratio: float
     fewest_failures_count: int
     cloud_seconds: float
     cloud_times_ratio: float

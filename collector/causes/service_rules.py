@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from collector.causes.candidate import Answer, Candidate, clear, found, observed, unseen
+from collector.causes.devices import Inventory
 from collector.causes.figures import Figures
 from collector.causes.model import Observed, Strength
 from collector.causes.seen import (
@@ -25,7 +26,7 @@ _DNS_ALL: Final = (*_DNS_BAD, "ok", "no_data", "nxdomain", "wrong_answer")
 _BLOCKING: Final = frozenset({FailureCode.INTERCEPTED})
 
 
-def dns_slow(seen: Seen, of_line: Figures) -> Answer:
+def dns_slow(seen: Seen, inventory: Inventory, of_line: Figures) -> Answer:
     """A resolver answers late or not at all; each resolver by itself."""
     name = "dns_slow"
     asked = seen.tried("dns")
@@ -38,7 +39,7 @@ def dns_slow(seen: Seen, of_line: Figures) -> Answer:
     candidates = [
         _doubted(seen, of_line, made)
         for target, of in enough.items()
-        if (made := _resolver(seen, target, of)) is not None
+        if (made := _resolver(seen, inventory, target, of)) is not None
     ]
     if not candidates:
         return clear(name)
@@ -57,7 +58,9 @@ def _doubted(seen: Seen, of_line: Figures, made: Candidate) -> Candidate:
     return made
 
 
-def _resolver(seen: Seen, target: str, of: Sequence[Result]) -> Candidate | None:
+def _resolver(
+    seen: Seen, inventory: Inventory, target: str, of: Sequence[Result]
+) -> Candidate | None:
     limit = seen.number
     evidence: list[Observed] = []
     slow = [one for one in of if one.ok and (_dns_seconds(one) or 0.0) >= limit.dns_seconds]
@@ -83,8 +86,12 @@ def _resolver(seen: Seen, target: str, of: Sequence[Result]) -> Candidate | None
         hours += failing
     if not evidence or days(hours) < limit.fewest_days:
         return None
+    # a question is one packet: where a few in a hundred stay open and none is late, frames that
+    # are lost on the appliance's way out are enough to explain it
+    lost = [one.what for one in evidence] == ["names_fail"] and bad / asked <= limit.dns_lost_ratio
     return Candidate(
         finding_id="dns_slow",
+        ports=inventory.way_out() if lost else frozenset(),
         strength=Strength.TOLD,
         observed=tuple(evidence),
         place=host_of(target),

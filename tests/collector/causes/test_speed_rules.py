@@ -80,6 +80,31 @@ def _files(lost_count: int, file_bps: float) -> Iterator[Measurement]:
         yield _one(number, "gateway", {"rtt_median_seconds": 0.001, **answers}, {})
 
 
+@pytest.mark.parametrize(
+    ("lost_count", "unanswered_count", "late_seconds", "said"),
+    [
+        (1, 1, 0.01, ["port_errors"]),
+        (0, 1, 0.01, ["dns_slow"]),
+        (1, 4, 0.01, ["dns_slow", "port_errors"]),
+        (1, 1, 0.4, ["dns_slow", "port_errors"]),
+    ],
+    ids=["lost frames", "no frame is lost", "far more than are lost", "late too"],
+)
+def test_lost_frames_leave_questions_without_an_answer(
+    lost_count: int, unanswered_count: int, late_seconds: float, said: list[str]
+) -> None:
+    """A few of them are a symptom; many, or late answers, are the resolver's own."""
+
+    def measured() -> Iterator[Measurement]:
+        for number in range(12):
+            answers = {"sent_count": 10, "received_count": 10 - lost_count}
+            yield _one(number, "gateway", {"rtt_median_seconds": 0.001, **answers}, {})
+            names = {"ok_count": 10 - unanswered_count, "timeout_count": unanswered_count}
+            yield _one(number, "dns", {"first_median_seconds": late_seconds, **names}, {})
+
+    assert sorted(one.finding_id for one in _found(measured()).causes) == said
+
+
 def test_lost_frames_make_a_slow_file() -> None:
     """A file comes over one connection, which loss holds back more: the filter is not to blame."""
     assert [one.finding_id for one in _found(_files(0, 40e6)).causes] == ["filter_slow"]
