@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,8 @@ import httpx
 from collector import resources
 from collector.clock import SystemClock
 from collector.demo.fill import fill
-from collector.export.request import target_of
+from collector.export.request import Connection, target_of
+from collector.export.standing import Rules, now
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.simulate.agent import Delivery
@@ -31,8 +32,21 @@ from tests.faults.time_series import Prometheus, TimeSeriesStore, VictoriaMetric
 from tests.postgres import Cluster
 
 CONFIGS = resources.configs_folder()
+RULES = Rules(
+    load_criteria(CONFIGS / "criteria" / "recommended-2024-04.toml"),
+    load_calendars(CONFIGS / "calendar" / "default.toml"),
+)
 AGENTS = 24
+MINUTES = 15
 WAIT_SECONDS = 60.0
+WRITTEN = (
+    "count(hakaru_fleet_spool_results)",
+    "count(last_over_time(hakaru_snmp_cpu_max_ratio[1h]))",
+    "count(rate(hakaru_export_samples_total[1m]))",
+    "increase(hakaru_judge_seconds_count[5m]) > 0",
+    "increase(hakaru_ingest_commit_seconds_count[5m]) > 0",
+)
+"""Results and devices are written, two scrapes are made, and counters rose between them."""
 
 
 class ScrapingPrometheus(Prometheus):
@@ -83,7 +97,7 @@ class City:
 
 @contextmanager
 def filled(folder: Path) -> Iterator[City]:
-    """Make all of it; about 30 s."""
+    """Make all of it."""
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster())
         url = cluster.new_database()
@@ -102,9 +116,17 @@ def filled(folder: Path) -> Iterator[City]:
         for one in stores:
             one.collector = port  # type: ignore[attr-defined] # both have it
             one.start()
+        for one in stores:  # counters are seen before they rise
+            _until_there(one, ("hakaru_ingest_commit_seconds_count", "hakaru_judge_seconds_count"))
         planted.deliver(store, agent, datetime.now(UTC))
         _simulate(store, port)
-        _until_there(stores[0])
+        for one in stores:  # the collector does so each minute; nobody waits for it here
+            connection = Connection(target_of(one.write_url))
+            reply = connection.write(now(store, RULES, datetime.now(UTC)))
+            connection.close()
+            assert reply.status in (200, 204), reply
+        for one in stores:
+            _until_there(one, WRITTEN)
         chosen = engines.choices(grafana, since, school)
         yield City(grafana, url, stores, chosen, school, port)
 
@@ -112,13 +134,13 @@ def filled(folder: Path) -> Iterator[City]:
 def _city(store: Store) -> tuple[str, Agent]:
     """The demonstration's four weeks, and what is planted. Gives the school that is looked at."""
     chance = Random(5)
-    now = datetime.now(UTC)
+    moment = datetime.now(UTC)
     fill(
         store,
-        load_criteria(CONFIGS / "criteria" / "recommended-2024-04.toml"),
-        load_calendars(CONFIGS / "calendar" / "default.toml"),
+        RULES.criteria,
+        RULES.calendars,
         CONFIGS / "demo",
-        now=now,
+        now=moment,
         new_secret=lambda: str(chance.getrandbits(128)),
     )
     # one of which a person decided a finding and where a measure was done
@@ -132,12 +154,12 @@ def _city(store: Store) -> tuple[str, Agent]:
     agent = Agent(
         agent_id=agent_id,
         school_code=school,
-        enrolled_at=now,
+        enrolled_at=moment,
         last_seen_at=None,
         agent_version=None,
     )
     store.write(lambda sql: planted.rename(sql, school))
-    store.write(lambda sql: planted.standing(sql, agent, now))
+    store.write(lambda sql: planted.standing(sql, agent, moment))
     return school, agent
 
 
@@ -174,7 +196,7 @@ def _simulate(store: Store, port: int) -> None:
     plan = Plan(
         url=f"http://127.0.0.1:{port}",
         agents=AGENTS,
-        length_seconds=1800.0,
+        length_seconds=60.0 * MINUTES,
         skip_idle=True,
         delivery=Delivery(interval_seconds=600.0),
     )
@@ -184,14 +206,9 @@ def _simulate(store: Store, port: int) -> None:
     assert summary.acknowledged == summary.made > AGENTS
 
 
-def _until_there(store: TimeSeriesStore) -> None:
-    """Until heartbeats, devices and results of the fleet are written, and two scrapes are made."""
-    wanted = (
-        "count(hakaru_fleet_spool_results)",
-        "count(last_over_time(hakaru_snmp_cpu_max_ratio[1h]))",
-        "count(rate(hakaru_export_samples_total[1m]))",
-    )
-    ends = time.monotonic() + WAIT_SECONDS + 30
+def _until_there(series: TimeSeriesStore, wanted: Sequence[str]) -> None:
+    """Until each query has a result."""
+    ends = time.monotonic() + WAIT_SECONDS
     missing = list(wanted)
     while missing and time.monotonic() < ends:
         time.sleep(1)
@@ -199,7 +216,7 @@ def _until_there(store: TimeSeriesStore) -> None:
             query
             for query in missing
             if not httpx.get(
-                f"http://127.0.0.1:{store.port}/api/v1/query",
+                f"http://127.0.0.1:{series.port}/api/v1/query",
                 params={"query": query},
                 trust_env=False,
             ).json()["data"]["result"]

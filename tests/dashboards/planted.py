@@ -67,7 +67,7 @@ def rename(sql: Sql, school: str) -> None:
 
 def deliver(store: Store, agent: Agent, now: datetime) -> None:
     """Deliver one good result of each probe, one put off, and one that is refused."""
-    chance = Random(11)
+    chance = Random(now.timestamp())
     rows = list(_records(agent, now, chance))
     found = sort_out(encode_batch(encode(one) for one in rows), "", agent)
     assert not found.quarantine
