@@ -3,7 +3,7 @@
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
-# one more than the two processors of the smallest machine: tests often wait
+# one more than the two processors of the smallest machine: tests often wait; a file's costly set-up is made once
 WORKERS ?= 3
 KILLS ?= 50
 SEEDS ?= 100
@@ -42,7 +42,7 @@ test-unit: setup ## tests against the built wheel
 	scripts/system-packages postgresql fonts-morisawa-bizud-gothic systemd=systemd-analyze
 	scripts/system-packages prometheus prometheus-alertmanager
 	scripts/system-packages docker-compose
-	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadgroup
+	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadfile
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
 	scripts/check-wheel

@@ -41,6 +41,7 @@ BY_ERRNO: Final[Mapping[int, FailureCode]] = {
     errno.ECONNRESET: FailureCode.CONNECTION_RESET,
     errno.ECONNABORTED: FailureCode.CONNECTION_RESET,
     errno.EPIPE: FailureCode.CONNECTION_RESET,
+    errno.ENOTCONN: FailureCode.CONNECTION_RESET,  # reset before it was first used
     errno.EHOSTUNREACH: FailureCode.HOST_UNREACHABLE,
     errno.EHOSTDOWN: FailureCode.HOST_UNREACHABLE,
     errno.ENETUNREACH: FailureCode.NETWORK_UNREACHABLE,

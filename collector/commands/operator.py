@@ -80,13 +80,18 @@ def _configure(
 def run(
     options: argparse.Namespace,
     clock: Clock | None = None,
-    ask: Callable[[str], str] = getpass.getpass,
+    ask: Callable[[str], str] | None = None,
 ) -> int:
-    """Run one action; exit code 1 where the account refuses it, 2 for bad arguments."""
+    """Run one action; exit code 1 where the account refuses it, 2 for bad arguments.
+
+    ``ask``: instead of the terminal.
+    """
     return reporting(lambda: _refusals_told(options, clock or SystemClock(), ask))
 
 
-def _refusals_told(options: argparse.Namespace, clock: Clock, ask: Callable[[str], str]) -> int:
+def _refusals_told(
+    options: argparse.Namespace, clock: Clock, ask: Callable[[str], str] | None
+) -> int:
     try:
         password = _password(options, ask) if options.action in {"add", "password"} else ""
         store = open_store(options)
@@ -145,13 +150,14 @@ def _list(store: Store, *, as_json: bool) -> int:
     return OK
 
 
-def _password(options: argparse.Namespace, ask: Callable[[str], str]) -> str:
+def _password(options: argparse.Namespace, ask: Callable[[str], str] | None) -> str:
     """Take the password from a file, standard input or the terminal; never from arguments."""
     if options.password_file is None:
-        if not sys.stdin.isatty() and ask is getpass.getpass:
+        if not sys.stdin.isatty() and ask is None:
             raise BadArguments(
                 "no terminal to ask for the password: give --password-file FILE or -"
             )
+        ask = ask or getpass.getpass
         password = ask(f"password for {options.name}: ")
         if ask("again: ") != password:
             raise BadArguments("the two passwords differ: nothing was changed")

@@ -77,7 +77,7 @@ def browser(site: Any) -> Any:
 
 def token_in(page: httpx.Response) -> str:
     """The hidden field of a page's form."""
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page.text)
+    found = re.search(r'name="csrf" value="([0-9a-f]{128})"', page.text)
     assert found, page.text
     return found[1]
 

@@ -20,7 +20,7 @@ from tests.dashboards.filled import City, filled
 from tests.faults.time_series import TimeSeriesStore
 from tests.postgres import NoPostgres, programs
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("dashboards")]
+pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 DEMO_BEGAN = datetime(2026, 5, 10, tzinfo=UTC)
 DASHBOARDS: list[dict[str, Any]] = [

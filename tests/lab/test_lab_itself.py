@@ -21,7 +21,7 @@ from tests.lab.delaybox import Wire
 from tests.lab.netns import Chain, Host, Link, Rate, Tcp, chain, queue_statistics
 from tests.lab.presets import MBPS, line, line_without_rate
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
 SEND = """
 import socket, struct, sys, time

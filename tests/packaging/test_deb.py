@@ -20,7 +20,7 @@ import pytest
 
 from tests.packaging.clean_debian import Machine, base, booted
 
-pytestmark = [pytest.mark.packaging, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
 WAITING = 50_000

@@ -61,7 +61,7 @@ def test_the_keys_that_the_collector_reads_are_those_of_the_table() -> None:
     read = {(one or two, key) for text in sources for one, two, key in READS.findall(text)}
     assert ("values", "rtt_median_seconds") in read
     section = SECTIONS["What the collector reads"]
-    table = re.findall(r"^\| `([a-z_]+)` \| `([a-z]+)` \| ([a-z, ]+) \|", section, re.MULTILINE)
+    table = re.findall(r"^\| `([a-z_]+)` \| `([a-z]+)` \| ([a-z0-9, ]+) \|", section, re.MULTILINE)
     assert {(where, key) for key, where, _ in table} == read
     for key, _, unit in table:
         expected = unit_of(key)

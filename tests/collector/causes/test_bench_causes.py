@@ -19,8 +19,6 @@ from benchmarks.causes.planted_school import built
 from benchmarks.causes.scenario import Scenario, load, save
 from benchmarks.causes.score import NOTHING, Scored, Worth, matrix, missed
 
-pytestmark = pytest.mark.xdist_group("bench causes")
-"""In one process: what healthy devices say is read once there."""
 SEED = 41
 CALENDAR = load_calendars(resources.default_calendar()).default
 SLOW = ("half duplex at the appliance", "100 Mbit/s to the router", "all access points full")
