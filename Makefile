@@ -59,7 +59,7 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	scripts/system-packages prometheus victoria-metrics
 	scripts/system-packages postgresql
-	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n 2 --dist loadfile
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n $(WORKERS) --dist loadfile
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' $(FAULTS) --timeout 900
 
 soak: setup ## agents and collector for a quarter of an hour: nothing grows (SOAK_SECONDS=14400)
