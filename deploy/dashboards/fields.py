@@ -55,7 +55,7 @@ def properties(column: Column, language: Language, *, table: bool) -> list[Set]:
     if column.words is not None:
         found.append(Set("mappings", [mapping(column.words, language)]))
     if column.limits:
-        found.append(Set("thresholds", thresholds(column.limits, "transparent").build()))
+        found.append(Set("thresholds", thresholds(column.limits, "text").build()))
     if table and (column.limits or _has_colours(column.words)):
         found.append(Set("custom.cellOptions", {"type": "color-text"}))
     if column.colour is not None:

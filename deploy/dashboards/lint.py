@@ -22,6 +22,7 @@ _ADDS_UP: Final = re.compile(
     r"(?=[ (])"
 )
 _MEANING: Final = re.compile(r"^(しきい値|Thresholds): .+", re.MULTILINE)
+_LATIN: Final = 0x2000
 _JAPANESE: Final = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
@@ -191,6 +192,35 @@ def without_pages(dashboard: Dashboard) -> Iterator[str]:
             yield f"{panel['title']} has no pages"
 
 
+def narrow_columns(dashboard: Dashboard) -> Iterator[str]:
+    """A width that is set leaves room for the heading and the mark of the filter beside it."""
+    for panel in shown(dashboard):
+        for override in panel["fieldConfig"]["overrides"] if panel["type"] == "table" else []:
+            set_up = {one["id"]: one.get("value") for one in override["properties"]}
+            title = str(set_up.get("displayName", ""))
+            needed = sum(14 if ord(one) > _LATIN else 8 for one in title) + 32
+            if set_up.get("custom.width", needed) < needed:
+                yield f"{panel['title']}: the heading {title} needs {needed} pixels"
+
+
+def invisible(dashboard: Dashboard) -> Iterator[str]:
+    """No figure is written in a transparent colour: below its first threshold it would vanish."""
+    for panel in shown(dashboard):
+        for override in panel["fieldConfig"]["overrides"] if panel["type"] == "table" else []:
+            for one in override["properties"]:
+                steps = one["value"]["steps"] if one["id"] == "thresholds" else []
+                if any(step["color"] == "transparent" for step in steps):
+                    yield f"{panel['title']}: {override['matcher']['options']} is invisible"
+
+
+def time_as_figure(dashboard: Dashboard) -> Iterator[str]:
+    """Big figures are numbers: "all fields" of a series has its time among them."""
+    for panel in shown(dashboard):
+        fields = (panel["options"].get("reduceOptions") or {}).get("fields")
+        if fields:
+            yield f"{panel['title']} shows fields by name, the time too"
+
+
 def differing(japanese: Dashboard, english: Dashboard) -> Iterator[str]:
     """Both languages ask the same and look alike; each is in its own language."""
     for one, other in zip(panels(japanese), panels(english), strict=False):
@@ -220,6 +250,9 @@ RULES: Final[Sequence[Callable[[Dashboard], Iterator[str]]]] = (
     unquoted,
     too_many_lines,
     without_pages,
+    narrow_columns,
+    invisible,
+    time_as_figure,
 )
 
 

@@ -117,7 +117,7 @@ def _line(colour: str) -> list[Set]:
 
 
 def _timeseries(spec: Panel) -> AnyPanel:
-    made = timeseries.Panel().color_scheme(_by_name()).fill_opacity(25 if spec.stacked else 0)
+    made = timeseries.Panel().color_scheme(_in_turn()).fill_opacity(25 if spec.stacked else 0)
     made.legend(_legend()).tooltip(
         common.VizTooltipOptions()
         .mode(shape.TooltipDisplayMode.MULTI)
@@ -149,7 +149,7 @@ def _table(_spec: Panel) -> AnyPanel:
 
 
 def _barchart(spec: Panel) -> AnyPanel:
-    made = barchart.Panel().color_scheme(_by_name()).legend(_legend())
+    made = barchart.Panel().color_scheme(_in_turn()).legend(_legend())
     made.show_value(shape.VisibilityMode.AUTO).fill_opacity(80)
     made.stacking(shape.StackingMode.NORMAL if spec.stacked else shape.StackingMode.NONE)
     return made.x_field(spec.x) if spec.x else made
@@ -197,12 +197,12 @@ def _geomap(_spec: Panel) -> AnyPanel:
 
 
 def _last(spec: Panel) -> common.ReduceDataOptions:
-    made = common.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/")
+    made = common.ReduceDataOptions().calcs(["lastNotNull"]).fields("")
     return made.values(spec.every_row)
 
 
-def _by_name() -> FieldColor:
-    return FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+def _in_turn() -> FieldColor:
+    return FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC)
 
 
 def _by_threshold() -> FieldColor:

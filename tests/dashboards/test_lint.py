@@ -192,6 +192,22 @@ def _no_pages(one: dict[str, Any]) -> None:
     one_panel(one, "table")["options"]["footer"]["enablePagination"] = False
 
 
+def _narrow(one: dict[str, Any]) -> None:
+    one_panel(one, "table")["fieldConfig"]["overrides"][0]["properties"].append(
+        {"id": "custom.width", "value": 40}
+    )
+
+
+def _invisible(one: dict[str, Any]) -> None:
+    one_panel(one, "table")["fieldConfig"]["overrides"][0]["properties"].append(
+        {"id": "thresholds", "value": {"steps": [{"color": "transparent", "value": None}]}}
+    )
+
+
+def _time_as_figure(one: dict[str, Any]) -> None:
+    one_panel(one, "stat")["options"]["reduceOptions"]["fields"] = "/.*/"
+
+
 def _other_query(one: dict[str, Any]) -> None:
     one_panel(one, "stat")["targets"][0]["rawSql"] += " AND v.runs > 0"
 
@@ -219,6 +235,9 @@ FAULTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (_line_for_each, "a line for each school"),
     (_bare_series, "a line for each school"),
     (_no_pages, "has no pages"),
+    (_narrow, "needs"),
+    (_invisible, "is invisible"),
+    (_time_as_figure, "the time too"),
     (_other_query, "ask different things"),
     (_japanese, "is not in English"),
 ]

@@ -4,7 +4,7 @@ from typing import Final
 
 from deploy.dashboards.boards.shared import FROM, IN_RANGE, RESULTS_UNIT, TESTS_UNIT, TO
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import ORANGE, RED, Text
+from deploy.dashboards.words import ORANGE, RED, STATUS, Text
 
 _LATE: Final = Limit(900, RED, Text("15 分以上遅れ: 警告", "15 min late: alert"))
 _FULL: Final = Limit(0.9, ORANGE, Text("90 % 以上: 空きが少ない", "90 % and above: little room"))
@@ -56,7 +56,7 @@ _INGEST: Final = Section(
                 Prom(
                     expr="sum by (reason) (rate(hakaru_ingest_refused_total[$__rate_interval]))"
                     " or vector(0)",
-                    legend=Text("{{reason}}", "{{reason}}"),
+                    legend=Text("断った {{reason}}", "refused {{reason}}"),
                 ),
             ),
             unit=Text("suffix: 回/s", "suffix: batches/s"),
@@ -361,12 +361,16 @@ _STORE: Final = Section(
                 ),
                 Prom(
                     expr='max by (status) (hakaru_city_schools{figure="quiet"})',
-                    legend=Text("判定 {{status}}", "verdict {{status}}"),
+                    legend=Text("{{status}}", "{{status}}"),
                 ),
             ),
             unit="none",
             width=8,
             interval="1m",
+            columns={
+                code: Column(title=word.text, unit="none", colour=word.colour)
+                for code, word in STATUS.items()
+            },
         ),
         Panel(
             title=Text("表の大きさ", "Sizes of tables"),
@@ -384,9 +388,11 @@ _STORE: Final = Section(
             ),
             width=8,
             columns={
-                "relation": Column(title=Text("表", "Table")),
-                "size_bytes": Column(title=Text("大きさ", "Size"), unit="bytes"),
-                "rows_about": Column(title=Text("行（概数）", "Rows, about"), unit="none"),
+                "relation": Column(title=Text("表", "Table"), width=150),
+                "size_bytes": Column(title=Text("大きさ", "Size"), unit="bytes", width=90),
+                "rows_about": Column(
+                    title=Text("行（概数）", "Rows, about"), unit="none", width=130
+                ),
             },
         ),
         Panel(
@@ -431,8 +437,8 @@ _STORE: Final = Section(
             ),
             width=8,
             columns={
-                "kind": Column(title=Text("種類", "Kind")),
-                "subject": Column(title=Text("対象", "What")),
+                "kind": Column(title=Text("種類", "Kind"), width=90),
+                "subject": Column(title=Text("対象", "What"), width=130),
                 "until": Column(title=Text("ここまで", "Until"), unit="dateTimeAsIso"),
                 "deleted": Column(title=Text("消した行", "Deleted"), unit="none"),
             },

@@ -253,12 +253,20 @@ _SIZE: Final = Section(
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "pupils": Column(title=Text("児童生徒", "Pupils"), unit="none", width=80),
+                "pupils": Column(title=Text("児童生徒", "Pupils"), unit="none", width=90),
                 "status": Column(title=Text("判定", "Verdict"), words=STATUS, width=120),
-                "required_bps": Column(title=Text("必要", "Required"), unit="bps", decimals=0),
-                "median_bps": Column(title=Text("測定", "Measured"), unit="bps", decimals=0),
+                "required_bps": Column(
+                    title=Text("必要", "Required"), unit="bps", decimals=0, width=100
+                ),
+                "median_bps": Column(
+                    title=Text("測定", "Measured"), unit="bps", decimals=0, width=100
+                ),
                 "margin_ratio": Column(
-                    title=Text("倍率", "Times"), unit="none", decimals=2, limits=(_ENOUGH,)
+                    title=Text("倍率", "Times"),
+                    unit="none",
+                    decimals=2,
+                    limits=(_ENOUGH,),
+                    width=80,
                 ),
                 "runs": Column(title=Text("回数", "Runs"), unit="none", width=70),
             },
@@ -317,7 +325,7 @@ _PROGRAMME: Final = Section(
             columns={
                 "finding": Column(title=Text("課題", "Finding"), words=catalogue("findings")),
                 "decision": Column(title=Text("判断", "Decision"), words=DECISION, width=100),
-                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=80),
+                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=90),
             },
         ),
         Panel(
@@ -339,10 +347,12 @@ _PROGRAMME: Final = Section(
             columns={
                 "measure": Column(title=Text("改善策", "Measure"), words=catalogue("measures")),
                 "state": Column(title=Text("状態", "State"), words=MEASURE_STATE, width=90),
-                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=70),
-                "cost_yen": Column(title=Text("費用", "Cost"), unit="currencyJPY", decimals=0),
+                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=90),
+                "cost_yen": Column(
+                    title=Text("費用", "Cost"), unit="currencyJPY", decimals=0, width=100
+                ),
                 "subsidy_yen": Column(
-                    title=Text("補助金", "Subsidy"), unit="currencyJPY", decimals=0
+                    title=Text("補助金", "Subsidy"), unit="currencyJPY", decimals=0, width=100
                 ),
             },
         ),
@@ -367,9 +377,9 @@ _PROGRAMME: Final = Section(
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "band": Column(title=Text("規模", "Size"), words=BAND),
-                "state": Column(title=Text("進み具合", "Progress"), words=PROGRESS),
-                "planned_on": Column(title=Text("予定日", "Planned on")),
+                "band": Column(title=Text("規模", "Size"), words=BAND, width=110),
+                "state": Column(title=Text("進み具合", "Progress"), words=PROGRESS, width=100),
+                "planned_on": Column(title=Text("予定日", "Planned on"), width=112),
                 "status": Column(title=Text("判定", "Verdict"), words=STATUS),
             },
         ),

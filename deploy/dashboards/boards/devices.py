@@ -28,7 +28,7 @@ def _worst(title: Text, about: Text, field: str, unit: str, limit: Limit, column
         about=about,
         kind="table",
         queries=(Prom(expr=f"topk(20, {each} * {NAMED})", instant=True),),
-        width=8,
+        width=12,
         columns={
             "Time": Column(title=Text("時刻", "Time"), unit="dateTimeAsIso", hidden=True),
             "school": LINKED,

@@ -234,7 +234,7 @@ _HOPS: Final = Section(
             columns={
                 "target": TARGET,
                 "seen": Column(title=Text("測定", "Seen"), unit="dateTimeAsIso"),
-                "hop": Column(title=Text("ホップ", "Hop"), unit="none", width=70),
+                "hop": Column(title=Text("ホップ", "Hop"), unit="none", width=80),
                 "address": Column(title=Text("アドレス", "Address")),
                 "rtt_seconds": Column(
                     title=Text("往復時間", "Round trip"), unit="s", limits=(RTT_SLOW,)
@@ -258,7 +258,7 @@ _HOPS: Final = Section(
                     legend=Text("{{target}}", "{{target}}"),
                 ),
             ),
-            unit="bytes",
+            unit=Text("suffix: バイト", "suffix: bytes"),
             points=True,
             minimum=None,
         ),

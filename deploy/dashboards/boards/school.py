@@ -73,7 +73,7 @@ _NOW: Final = Section(
                 ),
             ),
             width=24,
-            height=4,
+            height=5,
             columns={
                 "name": Column(title=Text("学校", "School")),
                 "pupils": Column(title=Text("児童生徒", "Pupils"), unit="none"),
@@ -114,7 +114,7 @@ _NOW: Final = Section(
                 "low_bps": _bps("区間の下", "Interval from"),
                 "high_bps": _bps("区間の上", "Interval to"),
                 "runs": Column(title=Text("回数", "Runs"), unit="none", width=70),
-                "failed_runs": Column(title=Text("失敗", "Failed"), unit="none", width=70),
+                "failed_runs": Column(title=Text("失敗", "Failed"), unit="none", width=80),
                 "reasons": Column(title=Text("理由（符号）", "Reasons (codes)")),
             },
         ),
