@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots draw-dashboards clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -117,8 +117,13 @@ screenshots: setup ## pictures of every page of the demonstration and a sheet of
 	scripts/system-packages chromium=chromium fonts-noto-cjk
 	.venv/bin/python scripts/all-screenshots
 
+draw-dashboards: setup ## pictures of the dashboards by Grafana's own libraries (0.6 GB of npm packages)
+	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk postgresql prometheus=prometheus
+	cd tests/dashboards/draw && npm ci --ignore-scripts --silent --no-audit --no-fund
+	.venv/bin/python -m tests.dashboards.draw
+
 lock: setup ## recompute the lock files
 	scripts/lock --upgrade
 
 clean: ## remove what the targets above made
-	rm -rf .venv dist build demo-data tests/browser/node_modules
+	rm -rf .venv dist build demo-data tests/browser/node_modules tests/dashboards/draw/node_modules

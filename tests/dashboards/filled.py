@@ -38,6 +38,8 @@ RULES = Rules(
 )
 AGENTS = 24
 MINUTES = 15
+EVERY_MINUTES = 5
+"""How often the standing is written."""
 WAIT_SECONDS = 60.0
 WRITTEN = (
     "count(hakaru_fleet_spool_results)",
@@ -96,19 +98,19 @@ class City:
 
 
 @contextmanager
-def filled(folder: Path) -> Iterator[City]:
-    """Make all of it."""
+def filled(folder: Path, minutes: int = MINUTES, *, hostile: bool = True) -> Iterator[City]:
+    """Make all of it. ``minutes`` agents measure; ``hostile``: names try to do harm."""
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster())
         url = cluster.new_database()
         store = create_store(url)
         stack.callback(store.close)
-        school, agent = _city(store)
+        school, agent = _city(store, hostile=hostile)
         grafana = engines.prepare(cluster, url)
         stores: list[TimeSeriesStore] = [ScrapingPrometheus(folder)]
         if shutil.which("victoria-metrics"):
             stores.append(ScrapingVictoriaMetrics(folder))
-        since = datetime.now(UTC) - timedelta(hours=2)
+        since = datetime.now(UTC) - timedelta(minutes=max(120, minutes + 30))
         store.write(lambda sql: _begin_export(sql, stores, since))
         for one in stores:
             stack.callback(one.close)
@@ -119,19 +121,21 @@ def filled(folder: Path) -> Iterator[City]:
         for one in stores:  # counters are seen before they rise
             _until_there(one, ("hakaru_ingest_commit_seconds_count", "hakaru_judge_seconds_count"))
         planted.deliver(store, agent, datetime.now(UTC))
-        _simulate(store, port)
-        for one in stores:  # the collector does so each minute; nobody waits for it here
+        _simulate(store, port, minutes)
+        for one in stores:  # the collector does so each minute; nobody waits for it
             connection = Connection(target_of(one.write_url))
-            reply = connection.write(now(store, RULES, datetime.now(UTC)))
+            for before in reversed(range(0, minutes, EVERY_MINUTES)):
+                moment = datetime.now(UTC) - timedelta(minutes=before)
+                reply = connection.write(now(store, RULES, moment))
+                assert reply.status in (200, 204), reply
             connection.close()
-            assert reply.status in (200, 204), reply
         for one in stores:
             _until_there(one, WRITTEN)
         chosen = engines.choices(grafana, since, school)
         yield City(grafana, url, stores, chosen, school, port)
 
 
-def _city(store: Store) -> tuple[str, Agent]:
+def _city(store: Store, *, hostile: bool) -> tuple[str, Agent]:
     """The demonstration's four weeks, and what is planted. Gives the school that is looked at."""
     chance = Random(5)
     moment = datetime.now(UTC)
@@ -158,7 +162,8 @@ def _city(store: Store) -> tuple[str, Agent]:
         last_seen_at=None,
         agent_version=None,
     )
-    store.write(lambda sql: planted.rename(sql, school))
+    if hostile:
+        store.write(lambda sql: planted.rename(sql, school))
     store.write(lambda sql: planted.standing(sql, agent, moment))
     return school, agent
 
@@ -192,11 +197,11 @@ def _collector(url: str, stores: list[TimeSeriesStore]) -> Iterator[int]:
         process.communicate(timeout=60)
 
 
-def _simulate(store: Store, port: int) -> None:
+def _simulate(store: Store, port: int, minutes: int) -> None:
     plan = Plan(
         url=f"http://127.0.0.1:{port}",
         agents=AGENTS,
-        length_seconds=60.0 * MINUTES,
+        length_seconds=60.0 * minutes,
         skip_idle=True,
         delivery=Delivery(interval_seconds=600.0),
     )
