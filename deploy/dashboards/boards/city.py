@@ -309,16 +309,17 @@ _PROGRAMME: Final = Section(
         Panel(
             title=Text("課題（学校数の多い順）", "Findings, most schools first"),
             about=Text(
-                "人が確認した課題と解消した課題の学校数。机上調査の推定は収集サーバーのページにある。",
-                "Schools by finding that a person confirmed, rejected or saw resolved. What the desk"
-                " survey guesses stands on the collector's own pages.",
+                "人が確認した課題と解消した課題の学校数。否定したものは数えない。"
+                "机上調査の推定は収集サーバーのページにある。",
+                "Schools by finding that a person confirmed or saw resolved; what was rejected is left"
+                " out. What the desk survey guesses stands on the collector's own pages.",
             ),
             kind="table",
             queries=(
                 Sql(
                     sql="SELECT f.finding AS finding, f.decision AS decision, count(*) AS schools"
                     " FROM dashboard.finding f JOIN dashboard.school s ON s.code = f.school"
-                    f" WHERE {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+                    f" WHERE f.decision <> 'rejected' AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
                 ),
             ),
             width=8,
