@@ -42,7 +42,7 @@ test-unit: setup ## tests against the built wheel
 	scripts/system-packages postgresql fonts-morisawa-bizud-gothic systemd=systemd-analyze
 	scripts/system-packages prometheus prometheus-alertmanager
 	scripts/system-packages docker-compose
-	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadfile
+	$(PYTEST) -m 'not lab and not faults and not browser and not packaging' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-wheel: setup ## the wheel without extras, in an empty environment, makes a real measurement
 	scripts/check-wheel
@@ -59,7 +59,7 @@ lab: setup ## a shell in a laboratory of network namespaces, as root (PRESET=sma
 test-faults: setup ## kills, power cuts, full disks (KILLS=200 SEEDS=900 before a release)
 	scripts/system-packages prometheus victoria-metrics
 	scripts/system-packages postgresql
-	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n $(WORKERS) --dist loadfile
+	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and not alone' $(FAULTS) --timeout 900 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	KILLS=$(KILLS) SEEDS=$(SEEDS) $(PYTEST) -m 'faults and alone' $(FAULTS) --timeout 900
 
 soak: setup ## agents and collector for a quarter of an hour: nothing grows (SOAK_SECONDS=14400)
