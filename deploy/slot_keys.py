@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.collector.startswith(("http://", "https://")):
         parser.error(f"--collector: found {options.collector!r}, allowed is an http or https URL")
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if not options.once:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they end a pause
     while True:
         pause = options.seconds
         try:

@@ -1,6 +1,7 @@
 """For all tests: a real PostgreSQL; and where CI is set, a skipped test is a failed one."""
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -23,6 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, homes in HOMES.items():
             if item.get_closest_marker(mark) and not item.nodeid.startswith(homes):
                 raise pytest.UsageError(f"{item.nodeid} is marked {mark}: it belongs in {homes[0]}")
+
+
+@pytest.fixture(autouse=True)
+def signals_stay_open() -> Iterator[None]:
+    """A signal that a test leaves blocked would never reach the programs that later ones start."""
+    yield
+    left = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    assert not left, f"left blocked: {sorted(left)}"
 
 
 @pytest.fixture(scope="session")
