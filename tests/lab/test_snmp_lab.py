@@ -178,23 +178,27 @@ def test_the_probe_reads_a_real_snmpd(snmpd: tuple[Host, Host, Path], engine: st
 def test_the_routers_port_confirms_the_link_behind_it(snmpd: tuple[Host, Host, Path]) -> None:
     """The delay names the line; the port of the router, over SNMP, says that it was full.
 
-    snmpd counts anew every 3 s, so the load is long enough for updates over half of it.
+    snmpd counts anew every 3 s or later: where too few updates fall into a load of 9 s, nothing is
+    said of the port, about once in four. Then the load is made again; what is said must be right.
     """
     client, router, access = snmpd
     far = "10.99.1.2:4443"
     with far_end(Host(router.name[:-1] + "2", "10.99.1.2", ""), far):
-        ran = subprocess.run(
-            client.command(
-                sys.executable, "-m", "agent.cli", "measure", "bottleneck", "--target", far,
-                "--seconds", "16", "--direction", "upload", "--json",
-                "--wan-device", router.address, "--wan-port", wan(router),
-            ),
-            capture_output=True, text=True, check=False, timeout=120, env=environment(access),
-        )  # fmt: skip
-    result = json.loads(ran.stdout)
-    assert result["outcome"] == "ok", ran.stderr
-    values = result["values"]
-    print(values, result["context"])
-    assert result["context"]["wan_source"] == f"snmp {router.address} {wan(router)}"
-    assert (values["upload_from_hop_count"], values["upload_to_hop_count"]) == (1, 2)
+        for _ in range(4):
+            ran = subprocess.run(
+                client.command(
+                    sys.executable, "-m", "agent.cli", "measure", "bottleneck", "--target", far,
+                    "--seconds", "10", "--direction", "upload", "--json",
+                    "--wan-device", router.address, "--wan-port", wan(router),
+                ),
+                capture_output=True, text=True, check=False, timeout=120, env=environment(access),
+            )  # fmt: skip
+            result = json.loads(ran.stdout)
+            assert result["outcome"] == "ok", ran.stderr
+            values = result["values"]
+            print(values, result["context"])
+            assert result["context"]["wan_source"] == f"snmp {router.address} {wan(router)}"
+            assert (values["upload_from_hop_count"], values["upload_to_hop_count"]) == (1, 2)
+            if "upload_counters" in values:
+                break
     assert values["upload_counters"] == "confirm"
