@@ -34,7 +34,7 @@ AnyPanel = (
 )
 LESSON: Final = Text("授業時間（背景）", "lessons (background)")
 LESSON_QUERY: Final = Prom(
-    expr='max_over_time(hakaru_school_lesson{school="$school"}[$__interval])', legend=LESSON
+    'max_over_time(hakaru_school_lesson{school="$school"}[$__interval])', LESSON
 )
 MAP_TILES: Final = "osm-standard"
 FULL_WIDTH: Final = 24
@@ -71,7 +71,7 @@ def panel(spec: Panel, language: Language, number: int, place: dashboard.GridPos
 def queries(spec: Panel) -> tuple[Prom | Sql, ...]:
     """Its own ones, then a named line for each threshold, then the lessons."""
     lines = [
-        Prom(expr=f"vector({limit.value:g})", legend=limit.label)
+        Prom(f"vector({limit.value:g})", limit.label)
         for limit in spec.limits
         if spec.kind == "timeseries"
     ]

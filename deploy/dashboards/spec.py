@@ -1,7 +1,7 @@
 """What a dashboard is made of, in both languages at once: data, of which ``build`` makes JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Literal
 
 from deploy.dashboards.words import Text, Words
@@ -11,20 +11,22 @@ NO_UNIT: Final = "string"
 """Grafana's unit of what is text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Prom:
     """One PromQL query. ``legend`` names each series; ``instant``: only the end of the range."""
 
     expr: str
     legend: Text = field(default=Text("", ""))
+    _: KW_ONLY
     instant: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Sql:
     """One SQL query against the views of the schema ``dashboard``."""
 
     sql: str
+    _: KW_ONLY
     over_time: bool = False
     """Its first column is ``time`` and the others are series."""
 
@@ -38,12 +40,13 @@ class Limit:
     label: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """How one column of a query, or one series of that name, is shown."""
 
     title: Text
     unit: str = NO_UNIT
+    _: KW_ONLY
     words: Words | None = None
     limits: tuple[Limit, ...] = ()
     colour: str | None = None
@@ -55,12 +58,13 @@ class Column:
     decimals: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One panel; ``about`` says what it shows and where the figure comes from."""
 
     title: Text
     about: Text
+    _: KW_ONLY
     kind: Kind
     queries: tuple[Prom | Sql, ...]
     unit: Text | str = NO_UNIT

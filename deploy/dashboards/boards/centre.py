@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from deploy.dashboards.boards.shapes import bps, by_hour, by_word, in_both, same, table
 from deploy.dashboards.boards.shared import FROM, IN_RANGE, RESULTS_UNIT, TESTS_UNIT, TO
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
 from deploy.dashboards.words import ORANGE, RED, STATUS, Text
@@ -14,8 +15,8 @@ _SLOW: Final = Limit(1.0, ORANGE, Text("1 s 以上: 遅い", "1 s and above: slo
 def _quantiles(series: str) -> tuple[Prom, ...]:
     return tuple(
         Prom(
-            expr=f"histogram_quantile({share}, sum by (le) (rate({series}_bucket[$__rate_interval])))",
-            legend=Text(ja, en),
+            f"histogram_quantile({share}, sum by (le) (rate({series}_bucket[$__rate_interval])))",
+            Text(ja, en),
         )
         for share, ja, en in ((0.5, "中央値", "median"), (0.99, "99 %", "99 %"))
     )
@@ -25,20 +26,20 @@ _INGEST: Final = Section(
     Text("受信", "Ingest"),
     (
         Panel(
-            title=Text("受け取った結果", "Results taken"),
-            about=Text(
+            Text("受け取った結果", "Results taken"),
+            Text(
                 "1 秒あたりに保存した結果と、不正として別に置いた結果。",
                 "Results stored per second, and those set apart as invalid.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr="sum(rate(hakaru_ingest_committed_total[$__rate_interval]))",
-                    legend=Text("保存", "stored"),
+                    "sum(rate(hakaru_ingest_committed_total[$__rate_interval]))",
+                    Text("保存", "stored"),
                 ),
                 Prom(
-                    expr="sum(rate(hakaru_ingest_quarantined_total[$__rate_interval]))",
-                    legend=Text("隔離", "quarantined"),
+                    "sum(rate(hakaru_ingest_quarantined_total[$__rate_interval]))",
+                    Text("隔離", "quarantined"),
                 ),
             ),
             unit=Text("suffix: 件/s", "suffix: results/s"),
@@ -46,17 +47,17 @@ _INGEST: Final = Section(
             interval="1m",
         ),
         Panel(
-            title=Text("断った送信", "Batches refused"),
-            about=Text(
+            Text("断った送信", "Batches refused"),
+            Text(
                 "理由ごとに断った送信の数。機器は保管して送り直す。",
                 "Batches refused, by reason; agents keep them and try again.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr="sum by (reason) (rate(hakaru_ingest_refused_total[$__rate_interval]))"
+                    "sum by (reason) (rate(hakaru_ingest_refused_total[$__rate_interval]))"
                     " or vector(0)",
-                    legend=Text("断った {{reason}}", "refused {{reason}}"),
+                    Text("断った {{reason}}", "refused {{reason}}"),
                 ),
             ),
             unit=Text("suffix: 回/s", "suffix: batches/s"),
@@ -64,8 +65,8 @@ _INGEST: Final = Section(
             interval="1m",
         ),
         Panel(
-            title=Text("受信にかかった時間", "Time of a batch"),
-            about=Text(
+            Text("受信にかかった時間", "Time of a batch"),
+            Text(
                 "送信の受け付けから返事までと、書き込みの時間の中央値・99 %。",
                 "From a batch's headers to its reply.",
             ),
@@ -77,25 +78,20 @@ _INGEST: Final = Section(
             limits=(_SLOW,),
         ),
         Panel(
-            title=Text("書き込みの待ち", "Waiting for the store"),
-            about=Text(
+            Text("書き込みの待ち", "Waiting for the store"),
+            Text(
                 "書き込みを待つ送信の数。増え続けるならデータベースが遅い。",
                 "Batches that wait for the writer. If it keeps growing, the database is slow.",
             ),
             kind="timeseries",
-            queries=(
-                Prom(
-                    expr="sum(hakaru_store_queue_batches)",
-                    legend=Text("待ち", "waiting"),
-                ),
-            ),
+            queries=(Prom("sum(hakaru_store_queue_batches)", Text("待ち", "waiting")),),
             unit=Text("suffix: 回", "suffix: batches"),
             width=8,
             interval="1m",
         ),
         Panel(
-            title=Text("書き込みにかかった時間", "Time to be durable"),
-            about=Text(
+            Text("書き込みにかかった時間", "Time to be durable"),
+            Text(
                 "送信が確実に保存されるまでの時間。",
                 "How long a batch waited until it was durable.",
             ),
@@ -107,16 +103,15 @@ _INGEST: Final = Section(
             limits=(_SLOW,),
         ),
         Panel(
-            title=Text("届いた結果（1 時間ごと）", "Results by hour of arrival"),
-            about=Text(
+            Text("届いた結果（1 時間ごと）", "Results by hour of arrival"),
+            Text(
                 "データベースにある結果の、届いた時刻ごとの件数（期間の終わりから 7 日まで）。",
                 "Results in the database by the hour of their arrival; the last 7 days of the range.",
             ),
             kind="timeseries",
             queries=(
                 Sql(
-                    sql="SELECT to_timestamp(r.received_at / 3600000000 * 3600) AS time,"
-                    " count(*) AS results FROM dashboard.result r"
+                    f"SELECT {by_hour('r.received_at')}, count(*) AS results FROM dashboard.result r"
                     f" WHERE r.received_at BETWEEN greatest({FROM}, {TO} - 604800000000) AND {TO}"
                     " GROUP BY 1 ORDER BY 1",
                     over_time=True,
@@ -125,33 +120,28 @@ _INGEST: Final = Section(
             unit=RESULTS_UNIT,
             width=8,
             points=True,
-            columns={"results": Column(title=Text("件数", "results"), unit="none")},
+            columns={"results": Column(Text("件数", "results"), "none")},
         ),
-        Panel(
-            title=Text("隔離した結果", "Results in quarantine"),
-            about=Text(
+        table(
+            Text("隔離した結果", "Results in quarantine"),
+            Text(
                 "不正として別に置いた結果を理由ごとに数える（新しいものから 50 種類）。",
                 "Results set apart, by reason; the 50 reasons seen last.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT q.reason AS reason, count(*) AS results,"
-                    " count(DISTINCT q.school) AS schools, max(q.at) AS newest"
-                    f" FROM dashboard.quarantine q WHERE q.received_at {IN_RANGE}"
-                    " GROUP BY 1 ORDER BY 4 DESC, 1 LIMIT 50"
-                ),
-            ),
+            "SELECT q.reason AS reason, count(*) AS results,"
+            " count(DISTINCT q.school) AS schools, max(q.at) AS newest"
+            f" FROM dashboard.quarantine q WHERE q.received_at {IN_RANGE}"
+            " GROUP BY 1 ORDER BY 4 DESC, 1 LIMIT 50",
             columns={
-                "reason": Column(title=Text("理由", "Reason")),
-                "results": Column(title=Text("件数", "Results"), unit="none", width=90),
-                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=90),
-                "newest": Column(title=Text("最新", "Newest"), unit="dateTimeAsIso"),
+                "reason": Column(Text("理由", "Reason")),
+                "results": Column(Text("件数", "Results"), "none", width=90),
+                "schools": Column(Text("学校数", "Schools"), "none", width=90),
+                "newest": Column(Text("最新", "Newest"), "dateTimeAsIso"),
             },
         ),
         Panel(
-            title=Text("判定", "Judging"),
-            about=Text(
+            Text("判定", "Judging"),
+            Text(
                 "判定の 1 回の時間（中央値・99 %）と失敗。",
                 "Time of a judging pass, median and 99 %.",
             ),
@@ -159,16 +149,13 @@ _INGEST: Final = Section(
             queries=(
                 *_quantiles("hakaru_judge_seconds"),
                 Prom(
-                    expr="sum(increase(hakaru_judge_failures_total[$__rate_interval]))",
-                    legend=Text("失敗（回）", "failures (number)"),
+                    "sum(increase(hakaru_judge_failures_total[$__rate_interval]))",
+                    Text("失敗（回）", "failures (number)"),
                 ),
             ),
             unit="s",
             interval="1m",
-            columns={
-                name: Column(title=Text("失敗（回）", "failures (number)"), unit="none", colour=RED)
-                for name in ("失敗（回）", "failures (number)")
-            },
+            columns=in_both(Column(Text("失敗（回）", "failures (number)"), "none", colour=RED)),
         ),
     ),
 )
@@ -176,49 +163,41 @@ _INGEST: Final = Section(
 _SLOTS: Final = Section(
     Text("測定の枠と応答サーバー", "Slots and responders"),
     (
-        Panel(
-            title=Text("応答サーバーの負荷", "Load of the responders"),
-            about=Text(
+        table(
+            Text("応答サーバーの負荷", "Load of the responders"),
+            Text(
                 "各応答サーバーで今使われている枠の速度と、容量に対する割合。",
                 "Speed that slots have reserved at each responder at the end of the range, and its share"
                 " of the capacity.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT p.name AS responder, p.capacity_bps AS capacity_bps,"
-                    " p.capacity_tests AS capacity_tests,"
-                    " coalesce(sum(t.reserved_bps), 0)::float AS reserved_bps,"
-                    " count(t.responder) AS tests,"
-                    " (coalesce(sum(t.reserved_bps), 0) / nullif(p.capacity_bps, 0))::float AS load_ratio"
-                    " FROM dashboard.responder p LEFT JOIN dashboard.slot t ON t.responder = p.name"
-                    f" AND t.granted_at <= {TO} AND t.holds_until > {TO}"
-                    f" AND (t.released_at IS NULL OR t.released_at > {TO})"
-                    " GROUP BY p.name, p.capacity_bps, p.capacity_tests ORDER BY p.name"
-                ),
-            ),
+            "SELECT p.name AS responder, p.capacity_bps AS capacity_bps,"
+            " p.capacity_tests AS capacity_tests,"
+            " coalesce(sum(t.reserved_bps), 0)::float AS reserved_bps,"
+            " count(t.responder) AS tests,"
+            " (coalesce(sum(t.reserved_bps), 0) / nullif(p.capacity_bps, 0))::float AS load_ratio"
+            " FROM dashboard.responder p LEFT JOIN dashboard.slot t ON t.responder = p.name"
+            f" AND t.granted_at <= {TO} AND t.holds_until > {TO}"
+            f" AND (t.released_at IS NULL OR t.released_at > {TO})"
+            " GROUP BY p.name, p.capacity_bps, p.capacity_tests ORDER BY p.name",
             columns={
-                "responder": Column(title=Text("応答サーバー", "Responder")),
-                "capacity_bps": Column(title=Text("容量", "Capacity"), unit="bps", decimals=0),
-                "capacity_tests": Column(title=Text("同時測定の上限", "Most tests"), unit="none"),
-                "reserved_bps": Column(title=Text("使用中", "Reserved"), unit="bps", decimals=0),
-                "tests": Column(title=Text("測定中", "Tests"), unit="none"),
+                "responder": Column(Text("応答サーバー", "Responder")),
+                "capacity_bps": bps("容量", "Capacity"),
+                "capacity_tests": Column(Text("同時測定の上限", "Most tests"), "none"),
+                "reserved_bps": bps("使用中", "Reserved"),
+                "tests": Column(Text("測定中", "Tests"), "none"),
                 "load_ratio": Column(
-                    title=Text("割合", "Share"), unit="percentunit", limits=(_FULL,), decimals=0
+                    Text("割合", "Share"), "percentunit", limits=(_FULL,), decimals=0
                 ),
             },
         ),
         Panel(
-            title=Text("枠と待ち時間", "Slots and waits"),
-            about=Text(
-                "1 時間ごとに与えた枠の数。",
-                "Slots granted, by hour.",
-            ),
+            Text("枠と待ち時間", "Slots and waits"),
+            Text("1 時間ごとに与えた枠の数。", "Slots granted, by hour."),
             kind="timeseries",
             queries=(
                 Sql(
-                    sql="SELECT to_timestamp(t.granted_at / 3600000000 * 3600) AS time,"
-                    f" count(*) AS slots FROM dashboard.slot t WHERE t.granted_at {IN_RANGE}"
+                    f"SELECT {by_hour('t.granted_at')}, count(*) AS slots"
+                    f" FROM dashboard.slot t WHERE t.granted_at {IN_RANGE}"
                     " GROUP BY 1 ORDER BY 1",
                     over_time=True,
                 ),
@@ -226,18 +205,18 @@ _SLOTS: Final = Section(
             unit=TESTS_UNIT,
             width=6,
             points=True,
-            columns={"slots": Column(title=Text("枠", "slots"), unit="none")},
+            columns={"slots": Column(Text("枠", "slots"), "none")},
         ),
         Panel(
-            title=Text("枠を待った時間", "Time waited for a slot"),
-            about=Text(
+            Text("枠を待った時間", "Time waited for a slot"),
+            Text(
                 "枠を得るまでの待ち時間の中央値と最大（1 時間ごと）。",
                 "How long agents waited for a slot: median and longest, by hour.",
             ),
             kind="timeseries",
             queries=(
                 Sql(
-                    sql="SELECT to_timestamp(t.granted_at / 3600000000 * 3600) AS time,"
+                    f"SELECT {by_hour('t.granted_at')},"
                     " percentile_cont(0.5) WITHIN GROUP (ORDER BY t.waited_seconds) AS median_seconds,"
                     " max(t.waited_seconds)::float AS longest_seconds FROM dashboard.slot t"
                     f" WHERE t.granted_at {IN_RANGE} GROUP BY 1 ORDER BY 1",
@@ -248,53 +227,43 @@ _SLOTS: Final = Section(
             width=6,
             points=True,
             columns={
-                "median_seconds": Column(title=Text("中央値", "median"), unit="s"),
-                "longest_seconds": Column(title=Text("最長", "longest"), unit="s"),
+                "median_seconds": Column(Text("中央値", "median"), "s"),
+                "longest_seconds": Column(Text("最長", "longest"), "s"),
             },
         ),
-        Panel(
-            title=Text("待っている機器", "Agents that wait"),
-            about=Text(
+        table(
+            Text("待っている機器", "Agents that wait"),
+            Text(
                 "期間の終わりに枠を待っていた測定機器の数（上位回線・応答サーバー別、0 は待ちなし）。",
                 "Agents that wait for a slot at the end of the range, by responder; 0: nobody waits.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT p.name AS responder, count(w.agent) AS waiting,"
-                    f" coalesce(max(({TO} - w.asked_at) / 1e6), 0)::float AS longest_seconds"
-                    " FROM dashboard.responder p"
-                    f" LEFT JOIN dashboard.slot_wait w ON w.responder = p.name AND w.keep_until > {TO}"
-                    " GROUP BY 1 ORDER BY 2 DESC, 1"
-                ),
-            ),
+            "SELECT p.name AS responder, count(w.agent) AS waiting,"
+            f" coalesce(max(({TO} - w.asked_at) / 1e6), 0)::float AS longest_seconds"
+            " FROM dashboard.responder p"
+            f" LEFT JOIN dashboard.slot_wait w ON w.responder = p.name AND w.keep_until > {TO}"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
             columns={
-                "responder": Column(title=Text("応答サーバー", "Responder")),
-                "waiting": Column(title=Text("待ち", "Waiting"), unit="none"),
-                "longest_seconds": Column(title=Text("最長の待ち", "Longest wait"), unit="s"),
+                "responder": Column(Text("応答サーバー", "Responder")),
+                "waiting": Column(Text("待ち", "Waiting"), "none"),
+                "longest_seconds": Column(Text("最長の待ち", "Longest wait"), "s"),
             },
         ),
-        Panel(
-            title=Text("停止中の学校", "Suppressed"),
-            about=Text(
+        table(
+            Text("停止中の学校", "Suppressed"),
+            Text(
                 "期間の終わりに測定を止めている範囲と理由。",
                 "What is told to measure nothing, with its reason; the newest 50.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT u.scope_kind AS kind, u.scope_name AS scope, u.reason AS reason,"
-                    " to_timestamp(u.set_at / 1e6) AS since, to_timestamp(u.until / 1e6) AS until"
-                    f" FROM dashboard.suppression u WHERE u.set_at <= {TO} AND u.until > {FROM}"
-                    " ORDER BY u.set_at DESC LIMIT 50"
-                ),
-            ),
+            "SELECT u.scope_kind AS kind, u.scope_name AS scope, u.reason AS reason,"
+            " to_timestamp(u.set_at / 1e6) AS since, to_timestamp(u.until / 1e6) AS until"
+            f" FROM dashboard.suppression u WHERE u.set_at <= {TO} AND u.until > {FROM}"
+            " ORDER BY u.set_at DESC LIMIT 50",
             columns={
-                "kind": Column(title=Text("範囲", "Scope")),
-                "scope": Column(title=Text("名前", "Name")),
-                "reason": Column(title=Text("理由", "Reason")),
-                "since": Column(title=Text("開始", "Since"), unit="dateTimeAsIso"),
-                "until": Column(title=Text("終了", "Until"), unit="dateTimeAsIso"),
+                "kind": Column(Text("範囲", "Scope")),
+                "scope": Column(Text("名前", "Name")),
+                "reason": Column(Text("理由", "Reason")),
+                "since": Column(Text("開始", "Since"), "dateTimeAsIso"),
+                "until": Column(Text("終了", "Until"), "dateTimeAsIso"),
             },
         ),
     ),
@@ -304,42 +273,37 @@ _STORE: Final = Section(
     Text("書き出しとデータベース", "Export and database"),
     (
         Panel(
-            title=Text("時系列への書き出しの遅れ", "How far writing series is behind"),
-            about=Text(
+            Text("時系列への書き出しの遅れ", "How far writing series is behind"),
+            Text(
                 "時系列データベースへの書き出しの遅れ。0 は待ちなし。",
                 "How far writing to time-series stores lags behind arriving; 0: nothing waits.",
             ),
             kind="timeseries",
-            queries=(
-                Prom(
-                    expr="max by (store) (hakaru_export_behind_seconds)",
-                    legend=Text("{{store}}", "{{store}}"),
-                ),
-            ),
+            queries=(Prom("max by (store) (hakaru_export_behind_seconds)", same("{{store}}")),),
             unit="s",
             width=8,
             interval="1m",
             limits=(_LATE,),
         ),
         Panel(
-            title=Text("書き出した値", "Samples written"),
-            about=Text(
+            Text("書き出した値", "Samples written"),
+            Text(
                 "1 秒あたりに書き出した値、省いたもの、失敗。",
                 "Samples written per second, what was left out, and writes that failed.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr="sum(rate(hakaru_export_samples_total[$__rate_interval]))",
-                    legend=Text("書き出し", "written"),
+                    "sum(rate(hakaru_export_samples_total[$__rate_interval]))",
+                    Text("書き出し", "written"),
                 ),
                 Prom(
-                    expr="sum(rate(hakaru_export_skipped_total[$__rate_interval])) or vector(0)",
-                    legend=Text("省いた", "left out"),
+                    "sum(rate(hakaru_export_skipped_total[$__rate_interval])) or vector(0)",
+                    Text("省いた", "left out"),
                 ),
                 Prom(
-                    expr="sum(rate(hakaru_export_failures_total[$__rate_interval])) or vector(0)",
-                    legend=Text("失敗", "failed writes"),
+                    "sum(rate(hakaru_export_failures_total[$__rate_interval])) or vector(0)",
+                    Text("失敗", "failed writes"),
                 ),
             ),
             unit=Text("suffix: 件/s", "suffix: samples/s"),
@@ -347,64 +311,50 @@ _STORE: Final = Section(
             interval="1m",
         ),
         Panel(
-            title=Text("市の合計（収集サーバー）", "Totals the collector counts"),
-            about=Text(
+            Text("市の合計（収集サーバー）", "Totals the collector counts"),
+            Text(
                 "収集サーバーが数える学校数と 24 時間以内に連絡のあった機器。",
                 "Schools, agents heard within 24 hours and quiet verdicts, as the collector counts them.",
             ),
             kind="timeseries",
             queries=(
-                Prom(expr="max(hakaru_schools)", legend=Text("学校", "schools")),
+                Prom("max(hakaru_schools)", Text("学校", "schools")),
                 Prom(
-                    expr="max(hakaru_agents_seen_24h)",
-                    legend=Text("24時間以内の機器", "agents heard in 24 h"),
+                    "max(hakaru_agents_seen_24h)", Text("24時間以内の機器", "agents heard in 24 h")
                 ),
-                Prom(
-                    expr='max by (status) (hakaru_city_schools{figure="quiet"})',
-                    legend=Text("{{status}}", "{{status}}"),
-                ),
+                Prom('max by (status) (hakaru_city_schools{figure="quiet"})', same("{{status}}")),
             ),
             unit="none",
             width=8,
             interval="1m",
-            columns={
-                code: Column(title=word.text, unit="none", colour=word.colour)
-                for code, word in STATUS.items()
-            },
+            columns=by_word(STATUS),
         ),
-        Panel(
-            title=Text("表の大きさ", "Sizes of tables"),
-            about=Text(
+        table(
+            Text("表の大きさ", "Sizes of tables"),
+            Text(
                 "索引を含む大きさと、およその行数（月ごとの表は一つに数える）。",
                 "Sizes with indices and about how many rows; tables of months count as one.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT t.relation AS relation, t.size_bytes AS size_bytes,"
-                    " t.rows_about AS rows_about FROM dashboard.table_size t"
-                    " ORDER BY t.size_bytes DESC, 1 LIMIT 20"
-                ),
-            ),
+            "SELECT t.relation AS relation, t.size_bytes AS size_bytes,"
+            " t.rows_about AS rows_about FROM dashboard.table_size t"
+            " ORDER BY t.size_bytes DESC, 1 LIMIT 20",
             width=8,
             columns={
-                "relation": Column(title=Text("表", "Table"), width=150),
-                "size_bytes": Column(title=Text("大きさ", "Size"), unit="bytes", width=90),
-                "rows_about": Column(
-                    title=Text("行（概数）", "Rows, about"), unit="none", width=130
-                ),
+                "relation": Column(Text("表", "Table"), width=150),
+                "size_bytes": Column(Text("大きさ", "Size"), "bytes", width=90),
+                "rows_about": Column(Text("行（概数）", "Rows, about"), "none", width=130),
             },
         ),
         Panel(
-            title=Text("データベースの大きさと接続", "Database and connections"),
-            about=Text(
+            Text("データベースの大きさと接続", "Database and connections"),
+            Text(
                 "データベース全体の大きさと、開いている接続の数。",
                 "Size of the whole database, and connections to it.",
             ),
             kind="stat",
             queries=(
                 Sql(
-                    sql="SELECT pg_database_size(current_database())::float AS size_bytes,"
+                    "SELECT pg_database_size(current_database())::float AS size_bytes,"
                     " (SELECT numbackends FROM pg_stat_database"
                     " WHERE datname = current_database()) AS connections,"
                     " (SELECT count(*) FROM dashboard.to_judge) AS weeks_to_judge"
@@ -413,34 +363,29 @@ _STORE: Final = Section(
             unit="none",
             width=8,
             columns={
-                "size_bytes": Column(title=Text("大きさ", "size"), unit="bytes"),
-                "connections": Column(title=Text("接続", "connections"), unit="none"),
+                "size_bytes": Column(Text("大きさ", "size"), "bytes"),
+                "connections": Column(Text("接続", "connections"), "none"),
                 "weeks_to_judge": Column(
-                    title=Text("判定待ち（校・週）", "school weeks to judge"), unit="none"
+                    Text("判定待ち（校・週）", "school weeks to judge"), "none"
                 ),
             },
         ),
-        Panel(
-            title=Text("書き出しの位置と保存期間", "How far written, and retention"),
-            about=Text(
+        table(
+            Text("書き出しの位置と保存期間", "How far written, and retention"),
+            Text(
                 "時系列の書き出しがどこまで済んだかと、保存期間の処理がいつ何件消したか。",
                 "Up to when results are written to each store, and what retention deleted when.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT 'export' AS kind, e.store AS subject, e.at AS until,"
-                    " NULL::bigint AS deleted FROM dashboard.export e UNION ALL"
-                    " SELECT 'retention', t.class, t.before, t.deleted_count"
-                    " FROM dashboard.retention t ORDER BY 1, 2"
-                ),
-            ),
+            "SELECT 'export' AS kind, e.store AS subject, e.at AS until,"
+            " NULL::bigint AS deleted FROM dashboard.export e UNION ALL"
+            " SELECT 'retention', t.class, t.before, t.deleted_count"
+            " FROM dashboard.retention t ORDER BY 1, 2",
             width=8,
             columns={
-                "kind": Column(title=Text("種類", "Kind"), width=90),
-                "subject": Column(title=Text("対象", "What"), width=130),
-                "until": Column(title=Text("ここまで", "Until"), unit="dateTimeAsIso"),
-                "deleted": Column(title=Text("消した行", "Deleted"), unit="none"),
+                "kind": Column(Text("種類", "Kind"), width=90),
+                "subject": Column(Text("対象", "What"), width=130),
+                "until": Column(Text("ここまで", "Until"), "dateTimeAsIso"),
+                "deleted": Column(Text("消した行", "Deleted"), "none"),
             },
         ),
     ),

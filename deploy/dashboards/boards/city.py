@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from deploy.dashboards.boards.shapes import bps, by_word, table
 from deploy.dashboards.boards.shared import (
     CHOSEN,
     FILTERS,
@@ -18,9 +19,7 @@ from deploy.dashboards.words import (
     DECISION,
     GREY,
     MEASURE_STATE,
-    ORANGE,
     PROGRESS,
-    RED,
     SKY,
     STATUS,
     Text,
@@ -31,10 +30,7 @@ from deploy.dashboards.words import (
 _NEWEST: Final = f"v.week = {NEWEST_WEEK}"
 _JOINED: Final = "FROM dashboard.verdict v JOIN dashboard.school s ON s.code = v.school"
 _ENOUGH: Final = Limit(1.0, BLUE, Text("1.0 倍以上: 必要な速度に届く", "1.0 and above: enough"))
-_MET: Final = Column(title=STATUS["met"].text, unit="none", colour=BLUE)
-_NOT_MET: Final = Column(title=STATUS["not_met"].text, unit="none", colour=RED)
-_OPEN: Final = Column(title=STATUS["undetermined"].text, unit="none", colour=ORANGE)
-_STATUSES: Final = {"met": _MET, "not_met": _NOT_MET, "undetermined": _OPEN}
+_STATUSES: Final = by_word(STATUS)
 _WAY: Final = {
     "sample": Word(Text("サンプル校", "sample schools")),
     "desk": Word(Text("机上調査", "desk survey")),
@@ -47,22 +43,20 @@ _COUNTS: Final = (
 
 
 def _now(figure: str) -> Sql:
-    return Sql(
-        sql=f"SELECT {_COUNTS} {_JOINED} WHERE {_NEWEST} AND v.figure = '{figure}' AND {CHOSEN}"
-    )
+    return Sql(f"SELECT {_COUNTS} {_JOINED} WHERE {_NEWEST} AND v.figure = '{figure}' AND {CHOSEN}")
 
 
 def _by_week(figure: str) -> Sql:
     return Sql(
-        sql=f"SELECT v.at AS time, {_COUNTS} {_JOINED} WHERE v.figure = '{figure}' AND {CHOSEN}"
+        f"SELECT v.at AS time, {_COUNTS} {_JOINED} WHERE v.figure = '{figure}' AND {CHOSEN}"
         f" AND v.{WEEKS_IN_RANGE} GROUP BY 1 ORDER BY 1",
         over_time=True,
     )
 
 
 _SHARE_BASELINE: Final = Panel(
-    title=Text("充足率と基準調査", "Share that is met, and the baseline"),
-    about=Text(
+    Text("充足率と基準調査", "Share that is met, and the baseline"),
+    Text(
         "授業時間外の判定が充足の学校の割合を週ごとに示す。破線は国の調査（基準調査）の割合で、84校では5校（6.0 %）。",
         "Share of schools whose quiet verdict is met, week by week. Dashed: the share in the ministry's"
         " survey, 5 of 84 schools (6.0 %) in this city.",
@@ -70,7 +64,7 @@ _SHARE_BASELINE: Final = Panel(
     kind="timeseries",
     queries=(
         Sql(
-            sql="SELECT v.at AS time,"
+            "SELECT v.at AS time,"
             " avg(CASE WHEN v.status = 'met' THEN 1.0 ELSE 0.0 END)::float AS met_ratio,"
             " (SELECT avg(b.met)::float FROM dashboard.baseline b JOIN dashboard.school s"
             f" ON s.code = b.school WHERE {CHOSEN}) AS baseline_ratio"
@@ -83,9 +77,9 @@ _SHARE_BASELINE: Final = Panel(
     maximum=1.0,
     points=True,
     columns={
-        "met_ratio": Column(title=Text("○ 充足", "○ met"), unit="percentunit", colour=BLUE),
+        "met_ratio": Column(Text("○ 充足", "○ met"), "percentunit", colour=BLUE),
         "baseline_ratio": Column(
-            title=Text("基準調査", "baseline"), unit="percentunit", colour=GREY, dashed=True
+            Text("基準調査", "baseline"), "percentunit", colour=GREY, dashed=True
         ),
     },
 )
@@ -94,8 +88,8 @@ _NOW: Final = Section(
     Text("今の状況", "How it stands"),
     (
         Panel(
-            title=Text("授業時間外（最新の週）", "Outside lessons, newest week"),
-            about=Text(
+            Text("授業時間外（最新の週）", "Outside lessons, newest week"),
+            Text(
                 "最新の判定週の学校数。国の調査と比べられるのはこの値（静かな時間の回線容量）。",
                 "Schools by verdict in the newest judged week. This is the figure that compares with"
                 " the ministry's survey (quiet capacity).",
@@ -108,8 +102,8 @@ _NOW: Final = Section(
             columns=_STATUSES,
         ),
         Panel(
-            title=Text("授業時間中（最新の週）", "In lessons, newest week"),
-            about=Text(
+            Text("授業時間中（最新の週）", "In lessons, newest week"),
+            Text(
                 "授業時間中の体感の判定。授業時間外の値とは混ぜない。",
                 "Verdicts on what is left in lessons; never mixed with the quiet figure.",
             ),
@@ -121,15 +115,15 @@ _NOW: Final = Section(
             columns=_STATUSES,
         ),
         Panel(
-            title=Text("基準調査（国の調査）", "Baseline: the ministry's survey"),
-            about=Text(
+            Text("基準調査（国の調査）", "Baseline: the ministry's survey"),
+            Text(
                 "基準調査で必要な速度があった学校と、調査に載っている学校の数。",
                 "Schools that had the required speed in the baseline survey, and schools in it.",
             ),
             kind="stat",
             queries=(
                 Sql(
-                    sql="SELECT coalesce(sum(b.met), 0)::int AS met, count(*)::int AS surveyed"
+                    "SELECT coalesce(sum(b.met), 0)::int AS met, count(*)::int AS surveyed"
                     " FROM dashboard.baseline b JOIN dashboard.school s ON s.code = b.school"
                     f" WHERE {CHOSEN}"
                 ),
@@ -138,14 +132,14 @@ _NOW: Final = Section(
             width=8,
             height=5,
             columns={
-                "met": _MET,
-                "surveyed": Column(title=Text("調査対象", "surveyed"), unit="none", colour=GREY),
+                "met": _STATUSES["met"],
+                "surveyed": Column(Text("調査対象", "surveyed"), "none", colour=GREY),
             },
         ),
         _SHARE_BASELINE,
         Panel(
-            title=Text("判定の推移（授業時間外）", "Verdicts by week, outside lessons"),
-            about=Text(
+            Text("判定の推移（授業時間外）", "Verdicts by week, outside lessons"),
+            Text(
                 "週ごとの学校数を判定別に積み上げる。",
                 "Schools of each week by verdict, one upon the other.",
             ),
@@ -163,15 +157,15 @@ _SIZE: Final = Section(
     Text("規模と余裕", "Sizes and margins"),
     (
         Panel(
-            title=Text("規模別の判定", "Verdicts by size"),
-            about=Text(
+            Text("規模別の判定", "Verdicts by size"),
+            Text(
                 "児童生徒数の区分ごとの学校数（授業時間外、最新の週）。小さな学校ほど満たしやすい。",
                 "Schools of each size band (quiet figure, newest week). Small schools meet it sooner.",
             ),
             kind="barchart",
             queries=(
                 Sql(
-                    sql=f"SELECT s.band AS band, {_COUNTS} {_JOINED}"
+                    f"SELECT s.band AS band, {_COUNTS} {_JOINED}"
                     f" WHERE {_NEWEST} AND v.figure = 'quiet' AND {CHOSEN}"
                     " GROUP BY s.band ORDER BY min(s.band_order)"
                 ),
@@ -179,11 +173,11 @@ _SIZE: Final = Section(
             unit=SCHOOLS_UNIT,
             stacked=True,
             x="band",
-            columns=_STATUSES | {"band": Column(title=Text("規模", "Size"), words=BAND)},
+            columns=_STATUSES | {"band": Column(Text("規模", "Size"), words=BAND)},
         ),
         Panel(
-            title=Text("余裕の分布", "How margins are spread"),
-            about=Text(
+            Text("余裕の分布", "How margins are spread"),
+            Text(
                 "測定の中央値が必要な速度の何倍かの分布（授業時間外、最新の週）。1.0 未満は不足。測定のない学校は含まない。",
                 "How many times the required speed the measured median is (quiet figure, newest week)."
                 " Below 1.0 it is not enough. Schools without a median are left out.",
@@ -191,7 +185,7 @@ _SIZE: Final = Section(
             kind="histogram",
             queries=(
                 Sql(
-                    sql=f"SELECT v.margin_ratio::float AS margin {_JOINED} WHERE {_NEWEST}"
+                    f"SELECT v.margin_ratio::float AS margin {_JOINED} WHERE {_NEWEST}"
                     f" AND v.figure = 'quiet' AND v.margin_ratio IS NOT NULL AND {CHOSEN}"
                 ),
             ),
@@ -199,13 +193,13 @@ _SIZE: Final = Section(
             bucket=0.1,
             columns={
                 "margin": Column(
-                    title=Text("必要な速度に対する倍率", "times required"), unit="none", decimals=1
+                    Text("必要な速度に対する倍率", "times required"), "none", decimals=1
                 )
             },
         ),
         Panel(
-            title=Text("学校の地図", "Map of the schools"),
-            about=Text(
+            Text("学校の地図", "Map of the schools"),
+            Text(
                 "位置の分かる学校を判定の色と記号で示す（授業時間外、最新の週）。下地の地図は見る人のブラウザーが OpenStreetMap から読む。",
                 "Schools whose place is known, by colour and sign of their quiet verdict. The ground is"
                 " loaded from OpenStreetMap by the viewer's browser; without it the markers stay.",
@@ -213,7 +207,7 @@ _SIZE: Final = Section(
             kind="geomap",
             queries=(
                 Sql(
-                    sql="SELECT s.latitude AS latitude, s.longitude AS longitude,"
+                    "SELECT s.latitude AS latitude, s.longitude AS longitude,"
                     " s.code AS school, s.name AS name, v.status AS status,"
                     " CASE v.status WHEN 'met' THEN '○' WHEN 'not_met' THEN '▲' ELSE '？' END AS sign,"
                     f" v.median_bps AS median_bps, v.required_bps AS required_bps {_JOINED}"
@@ -225,50 +219,37 @@ _SIZE: Final = Section(
             height=12,
             minimum=None,
             columns={
-                "status": Column(title=Text("判定", "Verdict"), words=STATUS),
+                "status": Column(Text("判定", "Verdict"), words=STATUS),
                 "school": LINKED,
                 "name": NAME,
-                "median_bps": Column(title=Text("測定", "Measured"), unit="bps", decimals=0),
-                "required_bps": Column(title=Text("必要", "Required"), unit="bps", decimals=0),
+                "median_bps": bps("測定", "Measured"),
+                "required_bps": bps("必要", "Required"),
             },
         ),
-        Panel(
-            title=Text("余裕の小さい学校から", "Schools, least margin first"),
-            about=Text(
+        table(
+            Text("余裕の小さい学校から", "Schools, least margin first"),
+            Text(
                 "最新の週の全校。コードから学校のダッシュボードを開く。",
                 "All schools of the newest week. The code opens the school's dashboard.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT s.code AS school, s.name AS name, s.pupils AS pupils,"
-                    " v.status AS status, v.required_bps AS required_bps,"
-                    " v.median_bps AS median_bps, v.margin_ratio::float AS margin_ratio,"
-                    f" v.runs AS runs {_JOINED} WHERE {_NEWEST} AND v.figure = 'quiet'"
-                    f" AND {CHOSEN} ORDER BY v.margin_ratio NULLS FIRST, s.code"
-                ),
-            ),
+            "SELECT s.code AS school, s.name AS name, s.pupils AS pupils,"
+            " v.status AS status, v.required_bps AS required_bps,"
+            " v.median_bps AS median_bps, v.margin_ratio::float AS margin_ratio,"
+            f" v.runs AS runs {_JOINED} WHERE {_NEWEST} AND v.figure = 'quiet'"
+            f" AND {CHOSEN} ORDER BY v.margin_ratio NULLS FIRST, s.code",
             width=12,
             height=12,
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "pupils": Column(title=Text("児童生徒", "Pupils"), unit="none", width=90),
-                "status": Column(title=Text("判定", "Verdict"), words=STATUS, width=120),
-                "required_bps": Column(
-                    title=Text("必要", "Required"), unit="bps", decimals=0, width=100
-                ),
-                "median_bps": Column(
-                    title=Text("測定", "Measured"), unit="bps", decimals=0, width=100
-                ),
+                "pupils": Column(Text("児童生徒", "Pupils"), "none", width=90),
+                "status": Column(Text("判定", "Verdict"), words=STATUS, width=120),
+                "required_bps": bps("必要", "Required", width=100),
+                "median_bps": bps("測定", "Measured", width=100),
                 "margin_ratio": Column(
-                    title=Text("倍率", "Times"),
-                    unit="none",
-                    decimals=2,
-                    limits=(_ENOUGH,),
-                    width=80,
+                    Text("倍率", "Times"), "none", decimals=2, limits=(_ENOUGH,), width=80
                 ),
-                "runs": Column(title=Text("回数", "Runs"), unit="none", width=70),
+                "runs": Column(Text("回数", "Runs"), "none", width=70),
             },
         ),
     ),
@@ -278,15 +259,15 @@ _PROGRAMME: Final = Section(
     Text("アセスメントと改善", "Assessment and improvement"),
     (
         Panel(
-            title=Text("進み具合", "Progress"),
-            about=Text(
+            Text("進み具合", "Progress"),
+            Text(
                 "各校のアセスメントと改善の状態。サンプル校（現地）とその他（机上調査）に分ける。",
                 "How far each school is: sample schools (on site) beside the others (desk survey).",
             ),
             kind="barchart",
             queries=(
                 Sql(
-                    sql="SELECT CASE s.sample WHEN 1 THEN 'sample' ELSE 'desk' END AS way, "
+                    "SELECT CASE s.sample WHEN 1 THEN 'sample' ELSE 'desk' END AS way, "
                     + ", ".join(
                         "count(*) FILTER (WHERE coalesce(p.state, 'not_started')"
                         f" = '{state}') AS {state}"
@@ -300,100 +281,79 @@ _PROGRAMME: Final = Section(
             width=8,
             stacked=True,
             x="way",
-            columns={
-                state: Column(title=word.text, unit="none", colour=word.colour)
-                for state, word in PROGRESS.items()
-            }
-            | {"way": Column(title=Text("調べ方", "How"), words=_WAY)},
+            columns=by_word(PROGRESS) | {"way": Column(Text("調べ方", "How"), words=_WAY)},
         ),
-        Panel(
-            title=Text("課題（学校数の多い順）", "Findings, most schools first"),
-            about=Text(
+        table(
+            Text("課題（学校数の多い順）", "Findings, most schools first"),
+            Text(
                 "人が確認した課題と解消した課題の学校数。否定したものは数えない。"
                 "机上調査の推定は収集サーバーのページにある。",
                 "Schools by finding that a person confirmed or saw resolved; what was rejected is left"
                 " out. What the desk survey guesses stands on the collector's own pages.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT f.finding AS finding, f.decision AS decision, count(*) AS schools"
-                    " FROM dashboard.finding f JOIN dashboard.school s ON s.code = f.school"
-                    f" WHERE f.decision <> 'rejected' AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
-                ),
-            ),
+            "SELECT f.finding AS finding, f.decision AS decision, count(*) AS schools"
+            " FROM dashboard.finding f JOIN dashboard.school s ON s.code = f.school"
+            f" WHERE f.decision <> 'rejected' AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
             width=8,
             columns={
-                "finding": Column(title=Text("課題", "Finding"), words=catalogue("findings")),
-                "decision": Column(title=Text("判断", "Decision"), words=DECISION, width=100),
-                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=90),
+                "finding": Column(Text("課題", "Finding"), words=catalogue("findings")),
+                "decision": Column(Text("判断", "Decision"), words=DECISION, width=100),
+                "schools": Column(Text("学校数", "Schools"), "none", width=90),
             },
         ),
-        Panel(
-            title=Text("改善策", "Measures"),
-            about=Text(
+        table(
+            Text("改善策", "Measures"),
+            Text(
                 "改善策ごとの学校数と費用（中止を除く）。費用は登録されたものだけの合計。",
                 "Schools and cost by measure and state. The cost is the sum of what was entered.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT m.measure AS measure, m.state AS state, count(*) AS schools,"
-                    " sum(m.cost_yen)::bigint AS cost_yen, sum(m.subsidy_yen)::bigint AS subsidy_yen"
-                    " FROM dashboard.measure m JOIN dashboard.school s ON s.code = m.school"
-                    f" WHERE m.state <> 'cancelled' AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
-                ),
-            ),
+            "SELECT m.measure AS measure, m.state AS state, count(*) AS schools,"
+            " sum(m.cost_yen)::bigint AS cost_yen, sum(m.subsidy_yen)::bigint AS subsidy_yen"
+            " FROM dashboard.measure m JOIN dashboard.school s ON s.code = m.school"
+            f" WHERE m.state <> 'cancelled' AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
             width=8,
             columns={
-                "measure": Column(title=Text("改善策", "Measure"), words=catalogue("measures")),
-                "state": Column(title=Text("状態", "State"), words=MEASURE_STATE, width=90),
-                "schools": Column(title=Text("学校数", "Schools"), unit="none", width=90),
-                "cost_yen": Column(
-                    title=Text("費用", "Cost"), unit="currencyJPY", decimals=0, width=100
-                ),
+                "measure": Column(Text("改善策", "Measure"), words=catalogue("measures")),
+                "state": Column(Text("状態", "State"), words=MEASURE_STATE, width=90),
+                "schools": Column(Text("学校数", "Schools"), "none", width=90),
+                "cost_yen": Column(Text("費用", "Cost"), "currencyJPY", decimals=0, width=100),
                 "subsidy_yen": Column(
-                    title=Text("補助金", "Subsidy"), unit="currencyJPY", decimals=0, width=100
+                    Text("補助金", "Subsidy"), "currencyJPY", decimals=0, width=100
                 ),
             },
         ),
-        Panel(
-            title=Text("サンプル校", "Sample schools"),
-            about=Text(
+        table(
+            Text("サンプル校", "Sample schools"),
+            Text(
                 "現地アセスメントの対象校とその状態・判定。",
                 "Schools of the on-site assessment, their progress and verdict.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT s.code AS school, s.name AS name, s.band AS band,"
-                    " coalesce(p.state, 'not_started') AS state, p.planned_on AS planned_on,"
-                    " v.status AS status FROM dashboard.school s"
-                    " LEFT JOIN dashboard.progress p ON p.school = s.code"
-                    " LEFT JOIN dashboard.verdict v ON v.school = s.code AND v.figure = 'quiet'"
-                    f" AND {_NEWEST} WHERE s.sample = 1 AND {CHOSEN} ORDER BY s.code"
-                ),
-            ),
+            "SELECT s.code AS school, s.name AS name, s.band AS band,"
+            " coalesce(p.state, 'not_started') AS state, p.planned_on AS planned_on,"
+            " v.status AS status FROM dashboard.school s"
+            " LEFT JOIN dashboard.progress p ON p.school = s.code"
+            " LEFT JOIN dashboard.verdict v ON v.school = s.code AND v.figure = 'quiet'"
+            f" AND {_NEWEST} WHERE s.sample = 1 AND {CHOSEN} ORDER BY s.code",
             width=12,
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "band": Column(title=Text("規模", "Size"), words=BAND, width=110),
-                "state": Column(title=Text("進み具合", "Progress"), words=PROGRESS, width=100),
-                "planned_on": Column(title=Text("予定日", "Planned on"), width=112),
-                "status": Column(title=Text("判定", "Verdict"), words=STATUS),
+                "band": Column(Text("規模", "Size"), words=BAND, width=110),
+                "state": Column(Text("進み具合", "Progress"), words=PROGRESS, width=100),
+                "planned_on": Column(Text("予定日", "Planned on"), width=112),
+                "status": Column(Text("判定", "Verdict"), words=STATUS),
             },
         ),
         Panel(
-            title=Text("改善策の実施（累計）", "Measures done, running total"),
-            about=Text(
+            Text("改善策の実施（累計）", "Measures done, running total"),
+            Text(
                 "実施済みの改善策の累計件数。改善の前後の比較は学校のページにある。",
                 "Measures carried out, added up. Before and after stand on each school's page.",
             ),
             kind="timeseries",
             queries=(
                 Sql(
-                    sql="SELECT m.done_on::date::timestamp AT TIME ZONE 'Asia/Tokyo' AS time,"
+                    "SELECT m.done_on::date::timestamp AT TIME ZONE 'Asia/Tokyo' AS time,"
                     " sum(count(*)) OVER (ORDER BY m.done_on)::int AS done"
                     " FROM dashboard.measure m JOIN dashboard.school s ON s.code = m.school"
                     f" WHERE m.state = 'done' AND m.done_on IS NOT NULL AND {CHOSEN}"
@@ -403,7 +363,7 @@ _PROGRAMME: Final = Section(
             ),
             unit=Text("suffix: 件", "suffix: measures"),
             points=True,
-            columns={"done": Column(title=Text("実施済", "done"), unit="none", colour=SKY)},
+            columns={"done": Column(Text("実施済", "done"), "none", colour=SKY)},
         ),
     ),
 )

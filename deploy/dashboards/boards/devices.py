@@ -2,52 +2,38 @@
 
 from typing import Final
 
+from deploy.dashboards.boards.shapes import same, table, worst
 from deploy.dashboards.boards.shared import (
     FILTERS,
     IN_VIEW,
-    LINKED,
-    NAMED,
+    NEAR_LIMIT,
+    ONE,
+    PORT_ERRORS,
     SCHOOL,
+    SHOWN,
     TARGET,
     TO,
 )
-from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import DUPLEX, ORANGE, PORT_STATE, RED, ROLE, Text
+from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section
+from deploy.dashboards.words import DUPLEX, ORANGE, PORT_STATE, ROLE, Text
 
-_SHOWN: Final = 'simulated!="$leave_out"'
-_ONE: Final = "${school:sqlstring}"
-_FULL: Final = Limit(0.9, RED, Text("90 % 以上: 上限に近い", "90 % and above: near its limit"))
-_ERRORS: Final = Limit(1e-4, RED, Text("1万分の1以上: 配線を調べる", "1 in 10,000: see the cable"))
 _SOME: Final = Limit(1.0, ORANGE, Text("1 以上: 調べる", "1 and above: look at it"))
 
 
-def _worst(title: Text, about: Text, field: str, unit: str, limit: Limit, column: Text) -> Panel:
-    each = f"max by (school, target) (quantile_over_time(0.5, hakaru_snmp_{field}{{{_SHOWN}}}[$__range]))"
-    return Panel(
-        title=title,
-        about=about,
-        kind="table",
-        queries=(Prom(expr=f"topk(20, {each} * {NAMED})", instant=True),),
-        width=12,
-        columns={
-            "Time": Column(title=Text("時刻", "Time"), unit="dateTimeAsIso", hidden=True),
-            "school": LINKED,
-            "name": Column(title=Text("学校", "School")),
-            "target": TARGET,
-            "Value": Column(title=column, unit=unit, limits=(limit,)),
-        },
-    )
+def _worst(title: Text, about: Text, field: str, value: Column) -> Panel:
+    each = f"max by (school, target) (quantile_over_time(0.5, hakaru_snmp_{field}{{{SHOWN}}}[$__range]))"
+    return worst(title, about, each, value, by_target=True)
 
 
 def _count(title: Text, about: Text, condition: str) -> Panel:
     return Panel(
-        title=title,
-        about=about,
+        title,
+        about,
         kind="stat",
         queries=(
             Prom(
-                expr=f"count(count by (school) (({condition}) and on (school) {IN_VIEW})) or vector(0)",
-                legend=Text("学校数", "schools"),
+                f"count(count by (school) (({condition}) and on (school) {IN_VIEW})) or vector(0)",
+                Text("学校数", "schools"),
                 instant=True,
             ),
         ),
@@ -59,7 +45,7 @@ def _count(title: Text, about: Text, condition: str) -> Panel:
 
 
 def _newest(field: str) -> str:
-    return f"last_over_time(hakaru_snmp_{field}{{{_SHOWN}}}[$__range])"
+    return f"last_over_time(hakaru_snmp_{field}{{{SHOWN}}}[$__range])"
 
 
 _CITY: Final = Section(
@@ -110,9 +96,7 @@ _TOP: Final = Section(
                 "Median of the range, of each device's worst port.",
             ),
             "port_error_max_ratio",
-            "percentunit",
-            _ERRORS,
-            Text("エラー率", "Error ratio"),
+            Column(Text("エラー率", "Error ratio"), "percentunit", limits=(PORT_ERRORS,)),
         ),
         _worst(
             Text("CPU", "CPU"),
@@ -121,25 +105,19 @@ _TOP: Final = Section(
                 "Median of the range of each report's greatest load.",
             ),
             "cpu_max_ratio",
-            "percentunit",
-            _FULL,
-            Text("CPU", "CPU"),
+            Column(Text("CPU", "CPU"), "percentunit", limits=(NEAR_LIMIT,)),
         ),
         _worst(
             Text("セッション", "Sessions"),
             Text("機器の上限に対する割合の中央値。", "Median share of the device's own limit."),
             "sessions_max_ratio",
-            "percentunit",
-            _FULL,
-            Text("割合", "Share"),
+            Column(Text("割合", "Share"), "percentunit", limits=(NEAR_LIMIT,)),
         ),
         _worst(
             Text("半二重のポート", "Ports in half duplex"),
             Text("期間の中央値の本数。", "Median number in the range."),
             "ports_half_duplex_count",
-            "none",
-            _SOME,
-            Text("本数", "Ports"),
+            Column(Text("本数", "Ports"), "none", limits=(_SOME,)),
         ),
         _worst(
             Text("100 Mbit/s 以下のポート", "Ports at 100 Mbit/s or less"),
@@ -148,9 +126,7 @@ _TOP: Final = Section(
                 "Of those in use: an old cable or device is in the path.",
             ),
             "ports_slow_count",
-            "none",
-            _SOME,
-            Text("本数", "Ports"),
+            Column(Text("本数", "Ports"), "none", limits=(_SOME,)),
         ),
         _worst(
             Text("アクセスポイントの端末数", "Clients of access points"),
@@ -159,11 +135,17 @@ _TOP: Final = Section(
                 "Median number of clients that access points or controllers count; nobody is identified.",
             ),
             "clients_max_count",
-            "none",
-            Limit(
-                50, ORANGE, Text("50 台以上: 1 台の AP なら多い", "50 and above: many for one AP")
+            Column(
+                Text("台数", "Clients"),
+                "none",
+                limits=(
+                    Limit(
+                        50,
+                        ORANGE,
+                        Text("50 台以上: 1 台の AP なら多い", "50 and above: many for one AP"),
+                    ),
+                ),
             ),
-            Text("台数", "Clients"),
         ),
     ),
 )
@@ -171,14 +153,14 @@ _TOP: Final = Section(
 
 def _of_school(title: Text, about: Text, field: str, unit: str, limit: Limit | None) -> Panel:
     return Panel(
-        title=title,
-        about=about,
+        title,
+        about,
         kind="timeseries",
         queries=(
             Prom(
-                expr="topk(15, max by (target) (quantile_over_time(0.5,"
-                f' hakaru_snmp_{field}{{school="$school",{_SHOWN}}}[$__interval])))',
-                legend=Text("{{target}}", "{{target}}"),
+                "topk(15, max by (target) (quantile_over_time(0.5,"
+                f' hakaru_snmp_{field}{{school="$school",{SHOWN}}}[$__interval])))',
+                same("{{target}}"),
             ),
         ),
         unit=unit,
@@ -200,7 +182,7 @@ _PORTS: Final = Section(
             ),
             "cpu_max_ratio",
             "percentunit",
-            _FULL,
+            NEAR_LIMIT,
         ),
         _of_school(
             Text("セッション", "Sessions"),
@@ -210,7 +192,7 @@ _PORTS: Final = Section(
             ),
             "sessions_max_ratio",
             "percentunit",
-            _FULL,
+            NEAR_LIMIT,
         ),
         _of_school(
             Text("端末数", "Clients"),
@@ -222,49 +204,44 @@ _PORTS: Final = Section(
             "none",
             None,
         ),
-        Panel(
-            title=Text("ポート（最新の報告）", "Ports, newest report"),
-            about=Text(
+        table(
+            Text("ポート（最新の報告）", "Ports, newest report"),
+            Text(
                 "選んだ学校の機器の、最も新しい報告にある全ポート（期間の終わりまで 8 日間）。",
                 "Every port in the newest report of each device of the school (8 days up to the end of"
                 " the range).",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="WITH newest AS (SELECT DISTINCT ON (r.target) r.target, r.at, r.said"
-                    f" FROM dashboard.result r WHERE r.school = {_ONE} AND r.probe = 'snmp'"
-                    f" AND r.outcome = 'ok' AND r.started_at BETWEEN {TO} - 691200000000 AND {TO}"
-                    " ORDER BY r.target, r.started_at DESC)"
-                    " SELECT n.target AS target, n.said ->> 'system_name' AS device,"
-                    " n.said ->> 'role' AS role, p ->> 'port' AS port, p ->> 'alias' AS alias,"
-                    " p ->> 'state' AS state, (p ->> 'speed_bps')::float AS speed_bps,"
-                    " p ->> 'duplex' AS duplex, (p ->> 'in_bps')::float AS in_bps,"
-                    " (p ->> 'out_bps')::float AS out_bps,"
-                    " (p ->> 'error_ratio')::float AS error_ratio,"
-                    " (p ->> 'discard_ratio')::float AS discard_ratio"
-                    " FROM newest n, json_array_elements(n.said -> 'ports') p"
-                    " ORDER BY (p ->> 'error_ratio')::float DESC NULLS LAST, 1, 4"
-                ),
-            ),
+            "WITH newest AS (SELECT DISTINCT ON (r.target) r.target, r.at, r.said"
+            f" FROM dashboard.result r WHERE r.school = {ONE} AND r.probe = 'snmp'"
+            f" AND r.outcome = 'ok' AND r.started_at BETWEEN {TO} - 691200000000 AND {TO}"
+            " ORDER BY r.target, r.started_at DESC)"
+            " SELECT n.target AS target, n.said ->> 'system_name' AS device,"
+            " n.said ->> 'role' AS role, p ->> 'port' AS port, p ->> 'alias' AS alias,"
+            " p ->> 'state' AS state, (p ->> 'speed_bps')::float AS speed_bps,"
+            " p ->> 'duplex' AS duplex, (p ->> 'in_bps')::float AS in_bps,"
+            " (p ->> 'out_bps')::float AS out_bps,"
+            " (p ->> 'error_ratio')::float AS error_ratio,"
+            " (p ->> 'discard_ratio')::float AS discard_ratio"
+            " FROM newest n, json_array_elements(n.said -> 'ports') p"
+            " ORDER BY (p ->> 'error_ratio')::float DESC NULLS LAST, 1, 4",
             width=24,
             height=10,
             columns={
                 "target": TARGET,
-                "device": Column(title=Text("名前", "Name")),
-                "role": Column(title=Text("種類", "Kind"), words=ROLE),
-                "port": Column(title=Text("ポート", "Port")),
-                "alias": Column(title=Text("説明", "Alias")),
-                "state": Column(title=Text("状態", "State"), words=PORT_STATE),
-                "speed_bps": Column(title=Text("速度", "Speed"), unit="bps", decimals=0),
-                "duplex": Column(title=Text("通信方式", "Duplex"), words=DUPLEX),
-                "in_bps": Column(title=Text("受信", "In"), unit="bps", decimals=1),
-                "out_bps": Column(title=Text("送信", "Out"), unit="bps", decimals=1),
+                "device": Column(Text("名前", "Name")),
+                "role": Column(Text("種類", "Kind"), words=ROLE),
+                "port": Column(Text("ポート", "Port")),
+                "alias": Column(Text("説明", "Alias")),
+                "state": Column(Text("状態", "State"), words=PORT_STATE),
+                "speed_bps": Column(Text("速度", "Speed"), "bps", decimals=0),
+                "duplex": Column(Text("通信方式", "Duplex"), words=DUPLEX),
+                "in_bps": Column(Text("受信", "In"), "bps", decimals=1),
+                "out_bps": Column(Text("送信", "Out"), "bps", decimals=1),
                 "error_ratio": Column(
-                    title=Text("エラー率", "Errors"), unit="percentunit", limits=(_ERRORS,)
+                    Text("エラー率", "Errors"), "percentunit", limits=(PORT_ERRORS,)
                 ),
                 "discard_ratio": Column(
-                    title=Text("廃棄率", "Discards"), unit="percentunit", limits=(_ERRORS,)
+                    Text("廃棄率", "Discards"), "percentunit", limits=(PORT_ERRORS,)
                 ),
             },
         ),

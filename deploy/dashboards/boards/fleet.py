@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from deploy.dashboards.boards.shapes import by_word, same, table, worst
 from deploy.dashboards.boards.shared import (
     AGENTS_UNIT,
     CHOSEN,
@@ -11,7 +12,6 @@ from deploy.dashboards.boards.shared import (
     IN_VIEW,
     LINKED,
     NAME,
-    NAMED,
     RESULTS_UNIT,
     TO,
 )
@@ -30,36 +30,19 @@ _AGENTS: Final = "FROM dashboard.agent a JOIN dashboard.school s ON s.code = a.s
 _SERVING: Final = f"a.revoked_at IS NULL AND {CHOSEN}"
 
 
-def _top(title: Text, about: Text, expr: str, unit: str, limit: Limit, column: Text) -> Panel:
-    each = f"max by (school) ({expr})"
-    return Panel(
-        title=title,
-        about=about,
-        kind="table",
-        queries=(Prom(expr=f"topk(20, {each} * {NAMED})", instant=True),),
-        width=8,
-        columns={
-            "Time": Column(title=Text("時刻", "Time"), unit="dateTimeAsIso", hidden=True),
-            "school": LINKED,
-            "name": NAME,
-            "Value": Column(title=column, unit=unit, limits=(limit,)),
-        },
-    )
-
-
 _NOW: Final = Section(
     Text("今の状態", "Now"),
     (
         Panel(
-            title=Text("状態別の台数", "Agents by state"),
-            about=Text(
+            Text("状態別の台数", "Agents by state"),
+            Text(
                 "運用中の測定機器の状態（収集サーバーの見張りによる）。",
                 "Agents in service by state, as the collector's watch sees them.",
             ),
             kind="barchart",
             queries=(
                 Sql(
-                    sql="SELECT coalesce(a.state, 'never_seen') AS state, count(*) AS agents"
+                    "SELECT coalesce(a.state, 'never_seen') AS state, count(*) AS agents"
                     f" {_AGENTS} WHERE {_SERVING} GROUP BY 1 ORDER BY 2 DESC, 1"
                 ),
             ),
@@ -67,48 +50,34 @@ _NOW: Final = Section(
             width=8,
             x="state",
             columns={
-                "state": Column(title=Text("状態", "State"), words=AGENT_STATE),
-                "agents": Column(title=Text("台数", "Agents"), unit="none"),
+                "state": Column(Text("状態", "State"), words=AGENT_STATE),
+                "agents": Column(Text("台数", "Agents"), "none"),
             },
         ),
         Panel(
-            title=Text("状態の推移", "States over time"),
-            about=Text(
-                "状態ごとの台数の推移。",
-                "How many agents were in each state.",
-            ),
+            Text("状態の推移", "States over time"),
+            Text("状態ごとの台数の推移。", "How many agents were in each state."),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr=f"count by (state) (hakaru_fleet_state and on (school) {IN_VIEW})",
-                    legend=Text("{{state}}", "{{state}}"),
+                    f"count by (state) (hakaru_fleet_state and on (school) {IN_VIEW})",
+                    same("{{state}}"),
                 ),
             ),
             unit=AGENTS_UNIT,
             width=8,
             stacked=True,
-            columns={
-                code: Column(title=word.text, unit="none", colour=word.colour)
-                for code, word in AGENT_STATE.items()
-            },
+            columns=by_word(AGENT_STATE),
         ),
-        Panel(
-            title=Text("版別の台数", "Agents by version"),
-            about=Text(
-                "測定機器のプログラムの版ごとの台数。",
-                "Agents by the version of their program.",
-            ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT coalesce(a.said ->> 'agent_version', a.agent_version, '-') AS version,"
-                    f" count(*) AS agents {_AGENTS} WHERE {_SERVING} GROUP BY 1 ORDER BY 2 DESC, 1"
-                ),
-            ),
+        table(
+            Text("版別の台数", "Agents by version"),
+            Text("測定機器のプログラムの版ごとの台数。", "Agents by the version of their program."),
+            "SELECT coalesce(a.said ->> 'agent_version', a.agent_version, '-') AS version,"
+            f" count(*) AS agents {_AGENTS} WHERE {_SERVING} GROUP BY 1 ORDER BY 2 DESC, 1",
             width=8,
             columns={
-                "version": Column(title=Text("版", "Version")),
-                "agents": Column(title=Text("台数", "Agents"), unit="none"),
+                "version": Column(Text("版", "Version")),
+                "agents": Column(Text("台数", "Agents"), "none"),
             },
         ),
     ),
@@ -117,32 +86,26 @@ _NOW: Final = Section(
 _TROUBLE: Final = Section(
     Text("悪いほうから 20 校", "The worst 20 schools"),
     (
-        _top(
+        worst(
             Text("応答のない時間", "Silence"),
             Text("最後に連絡があってからの時間。", "Time since the agent was last heard."),
-            "hakaru_fleet_silence_seconds",
-            "s",
-            _SILENT,
-            Text("経過", "Since"),
+            "max by (school) (hakaru_fleet_silence_seconds)",
+            Column(Text("経過", "Since"), "s", limits=(_SILENT,)),
         ),
-        _top(
+        worst(
             Text("時計のずれ", "Clock offset"),
             Text(
                 "収集サーバーの時計との差の大きさ。",
                 "How far its clock is from the collector's, either way.",
             ),
-            "abs(hakaru_fleet_clock_offset_seconds)",
-            "s",
-            _CLOCK,
-            Text("ずれ", "Offset"),
+            "max by (school) (abs(hakaru_fleet_clock_offset_seconds))",
+            Column(Text("ずれ", "Offset"), "s", limits=(_CLOCK,)),
         ),
-        _top(
+        worst(
             Text("未送信の結果", "Results that wait"),
             Text("測定機器に溜まっている結果の件数。", "Results that wait on the appliance."),
-            "hakaru_fleet_spool_results",
-            "none",
-            _SPOOL,
-            Text("件数", "Results"),
+            "max by (school) (hakaru_fleet_spool_results)",
+            Column(Text("件数", "Results"), "none", limits=(_SPOOL,)),
         ),
     ),
 )
@@ -151,116 +114,109 @@ _ROOM: Final = Section(
     Text("溜まりと余裕", "Spools and room"),
     (
         Panel(
-            title=Text("未送信の結果の合計", "Results that wait, all agents"),
-            about=Text(
+            Text("未送信の結果の合計", "Results that wait, all agents"),
+            Text(
                 "全機器の未送信の件数と、最も多い 1 台の件数。",
                 "Results that wait on all agents together, and on the one with most.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr=f"sum(hakaru_fleet_spool_results and on (school) {IN_VIEW})",
-                    legend=Text("合計", "all"),
+                    f"sum(hakaru_fleet_spool_results and on (school) {IN_VIEW})",
+                    Text("合計", "all"),
                 ),
                 Prom(
-                    expr=f"max(hakaru_fleet_spool_results and on (school) {IN_VIEW})",
-                    legend=Text("最多の 1 台", "the one with most"),
+                    f"max(hakaru_fleet_spool_results and on (school) {IN_VIEW})",
+                    Text("最多の 1 台", "the one with most"),
                 ),
             ),
             unit=RESULTS_UNIT,
             width=8,
         ),
         Panel(
-            title=Text("捨てた結果", "Results dropped"),
-            about=Text(
+            Text("捨てた結果", "Results dropped"),
+            Text(
                 "容量がなく捨てられ、まだ報告されていない結果の合計。0 が正常。",
                 "Results lost for want of room and not yet reported. 0 is right.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr=f"sum(hakaru_fleet_spool_dropped_results and on (school) {IN_VIEW})",
-                    legend=Text("捨てた件数", "dropped"),
+                    f"sum(hakaru_fleet_spool_dropped_results and on (school) {IN_VIEW})",
+                    Text("捨てた件数", "dropped"),
                 ),
             ),
             unit=RESULTS_UNIT,
             width=8,
         ),
         Panel(
-            title=Text("空き容量・CPU・メモリ", "Free disk, CPU, memory"),
-            about=Text(
+            Text("空き容量・CPU・メモリ", "Free disk, CPU, memory"),
+            Text(
                 "最も少ない空き容量と溜まりの最大の大きさ。",
                 "Least free room of any appliance, most room that waiting results take, most memory.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr=f"min(hakaru_fleet_disk_free_bytes and on (school) {IN_VIEW})",
-                    legend=Text("空き容量（最小）", "free disk (least)"),
+                    f"min(hakaru_fleet_disk_free_bytes and on (school) {IN_VIEW})",
+                    Text("空き容量（最小）", "free disk (least)"),
                 ),
                 Prom(
-                    expr=f"max(hakaru_fleet_spool_used_bytes and on (school) {IN_VIEW})",
-                    legend=Text("溜まり（最大）", "spool (most)"),
+                    f"max(hakaru_fleet_spool_used_bytes and on (school) {IN_VIEW})",
+                    Text("溜まり（最大）", "spool (most)"),
                 ),
                 Prom(
-                    expr=f"max(hakaru_fleet_memory_bytes and on (school) {IN_VIEW})",
-                    legend=Text("メモリ（最大）", "memory (most)"),
+                    f"max(hakaru_fleet_memory_bytes and on (school) {IN_VIEW})",
+                    Text("メモリ（最大）", "memory (most)"),
                 ),
             ),
             unit="bytes",
             width=8,
         ),
         Panel(
-            title=Text("CPU 使用率", "Processor"),
-            about=Text(
+            Text("CPU 使用率", "Processor"),
+            Text(
                 "測定機器の CPU 使用率の中央値と最大。",
                 "Share of the processors in use: median and greatest of all appliances.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
-                    expr=f"quantile(0.5, hakaru_fleet_cpu_utilisation_ratio and on (school) {IN_VIEW})",
-                    legend=Text("中央値", "median"),
+                    f"quantile(0.5, hakaru_fleet_cpu_utilisation_ratio and on (school) {IN_VIEW})",
+                    Text("中央値", "median"),
                 ),
                 Prom(
-                    expr=f"max(hakaru_fleet_cpu_utilisation_ratio and on (school) {IN_VIEW})",
-                    legend=Text("最大", "greatest"),
+                    f"max(hakaru_fleet_cpu_utilisation_ratio and on (school) {IN_VIEW})",
+                    Text("最大", "greatest"),
                 ),
             ),
             unit="percentunit",
             maximum=1.0,
             width=8,
         ),
-        Panel(
-            title=Text(
-                "測定に使った通信量（多い 20 校）", "Bytes spent on tests, 20 schools with most"
-            ),
-            about=Text(
+        table(
+            Text("測定に使った通信量（多い 20 校）", "Bytes spent on tests, 20 schools with most"),
+            Text(
                 "期間内の重い測定の通信量（下り・上り）と、予算切れ・混雑で延期した回数。上限は方針の budget にある。",
                 "Bytes of heavy tests in the range, and tests put off because the budget was spent or the"
                 " line busy. The limits stand in the policy (budget).",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT r.school AS school, s.name AS name,"
-                    " sum(coalesce((r.said ->> 'download_bytes')::float, 0)"
-                    " + coalesce((r.said ->> 'upload_bytes')::float, 0)) AS spent_bytes,"
-                    " count(*) FILTER (WHERE r.failure_code = 'budget_spent') AS no_budget,"
-                    " count(*) FILTER (WHERE r.failure_code = 'line_busy') AS line_busy"
-                    " FROM dashboard.result r JOIN dashboard.school s ON s.code = r.school"
-                    " WHERE r.probe IN ('throughput', 'verify', 'responsiveness', 'bottleneck')"
-                    f" AND r.started_at BETWEEN greatest({FROM}, {TO} - 2678400000000) AND {TO}"
-                    f" AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC NULLS LAST, 1 LIMIT 20"
-                ),
-            ),
+            "SELECT r.school AS school, s.name AS name,"
+            " sum(coalesce((r.said ->> 'download_bytes')::float, 0)"
+            " + coalesce((r.said ->> 'upload_bytes')::float, 0)) AS spent_bytes,"
+            " count(*) FILTER (WHERE r.failure_code = 'budget_spent') AS no_budget,"
+            " count(*) FILTER (WHERE r.failure_code = 'line_busy') AS line_busy"
+            " FROM dashboard.result r JOIN dashboard.school s ON s.code = r.school"
+            " WHERE r.probe IN ('throughput', 'verify', 'responsiveness', 'bottleneck')"
+            f" AND r.started_at BETWEEN greatest({FROM}, {TO} - 2678400000000) AND {TO}"
+            f" AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC NULLS LAST, 1 LIMIT 20",
             width=16,
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "spent_bytes": Column(title=Text("通信量", "Bytes"), unit="decbytes", decimals=1),
-                "no_budget": Column(title=Text("予算切れ", "No budget"), unit="none"),
-                "line_busy": Column(title=Text("混雑で延期", "Line busy"), unit="none"),
+                "spent_bytes": Column(Text("通信量", "Bytes"), "decbytes", decimals=1),
+                "no_budget": Column(Text("予算切れ", "No budget"), "none"),
+                "line_busy": Column(Text("混雑で延期", "Line busy"), "none"),
             },
         ),
     ),
@@ -269,64 +225,51 @@ _ROOM: Final = Section(
 _LIST: Final = Section(
     Text("一覧", "All agents"),
     (
-        Panel(
-            title=Text("測定機器", "Agents"),
-            about=Text(
+        table(
+            Text("測定機器", "Agents"),
+            Text(
                 "選んだ学校の測定機器。ずれは受信時刻と機器の時計の差。方針が拒否されていれば理由は収集サーバーのページにある。",
                 "Agents of the chosen schools. Offset: arrival less the time its clock says. Why a policy"
                 " was rejected stands on the collector's page.",
             ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT a.school AS school, s.name AS name,"
-                    " coalesce(a.state, 'never_seen') AS state,"
-                    " coalesce(a.said ->> 'agent_version', a.agent_version) AS version,"
-                    " to_timestamp(a.heard_at / 1e6) AS heard, a.sent_offset_seconds AS clock_seconds,"
-                    " (a.said -> 'spool' ->> 'waiting_count')::int AS waiting,"
-                    " (a.said -> 'spool' ->> 'used_bytes')::float AS spool_bytes,"
-                    " (a.said ->> 'uptime_seconds')::float AS uptime_seconds,"
-                    " coalesce(a.said -> 'policy' ->> 'state', 'none') AS policy"
-                    f" {_AGENTS} WHERE {_SERVING} ORDER BY a.heard_at NULLS FIRST, a.school"
-                ),
-            ),
+            "SELECT a.school AS school, s.name AS name,"
+            " coalesce(a.state, 'never_seen') AS state,"
+            " coalesce(a.said ->> 'agent_version', a.agent_version) AS version,"
+            " to_timestamp(a.heard_at / 1e6) AS heard, a.sent_offset_seconds AS clock_seconds,"
+            " (a.said -> 'spool' ->> 'waiting_count')::int AS waiting,"
+            " (a.said -> 'spool' ->> 'used_bytes')::float AS spool_bytes,"
+            " (a.said ->> 'uptime_seconds')::float AS uptime_seconds,"
+            " coalesce(a.said -> 'policy' ->> 'state', 'none') AS policy"
+            f" {_AGENTS} WHERE {_SERVING} ORDER BY a.heard_at NULLS FIRST, a.school",
             width=24,
             height=12,
             columns={
                 "school": LINKED,
                 "name": NAME,
-                "state": Column(title=Text("状態", "State"), words=AGENT_STATE),
-                "version": Column(title=Text("版", "Version")),
-                "heard": Column(title=Text("最後の連絡", "Last heard"), unit="dateTimeAsIso"),
-                "clock_seconds": Column(title=Text("時計のずれ", "Offset"), unit="s"),
-                "waiting": Column(title=Text("未送信", "Waiting"), unit="none", limits=(_SPOOL,)),
-                "spool_bytes": Column(title=Text("溜まり", "Spool"), unit="bytes"),
-                "uptime_seconds": Column(title=Text("稼働", "Up"), unit="s", decimals=0),
-                "policy": Column(title=Text("方針", "Policy"), words=_POLICY),
+                "state": Column(Text("状態", "State"), words=AGENT_STATE),
+                "version": Column(Text("版", "Version")),
+                "heard": Column(Text("最後の連絡", "Last heard"), "dateTimeAsIso"),
+                "clock_seconds": Column(Text("時計のずれ", "Offset"), "s"),
+                "waiting": Column(Text("未送信", "Waiting"), "none", limits=(_SPOOL,)),
+                "spool_bytes": Column(Text("溜まり", "Spool"), "bytes"),
+                "uptime_seconds": Column(Text("稼働", "Up"), "s", decimals=0),
+                "policy": Column(Text("方針", "Policy"), words=_POLICY),
             },
         ),
-        Panel(
-            title=Text("状態の変化（新しい順 200 件）", "Changes of state, newest 200"),
-            about=Text(
-                "期間内の状態の変化。",
-                "Changes of state in the range.",
-            ),
-            kind="table",
-            queries=(
-                Sql(
-                    sql="SELECT c.at AS at, c.school AS school, s.name AS name,"
-                    " c.former AS former, c.state AS state"
-                    " FROM dashboard.state_change c JOIN dashboard.school s ON s.code = c.school"
-                    f" WHERE c.changed_at {IN_RANGE} AND {CHOSEN} ORDER BY c.changed_at DESC LIMIT 200"
-                ),
-            ),
+        table(
+            Text("状態の変化（新しい順 200 件）", "Changes of state, newest 200"),
+            Text("期間内の状態の変化。", "Changes of state in the range."),
+            "SELECT c.at AS at, c.school AS school, s.name AS name,"
+            " c.former AS former, c.state AS state"
+            " FROM dashboard.state_change c JOIN dashboard.school s ON s.code = c.school"
+            f" WHERE c.changed_at {IN_RANGE} AND {CHOSEN} ORDER BY c.changed_at DESC LIMIT 200",
             width=24,
             columns={
-                "at": Column(title=Text("時刻", "At"), unit="dateTimeAsIso"),
+                "at": Column(Text("時刻", "At"), "dateTimeAsIso"),
                 "school": LINKED,
                 "name": NAME,
-                "former": Column(title=Text("前", "Before"), words=AGENT_STATE),
-                "state": Column(title=Text("後", "After"), words=AGENT_STATE),
+                "former": Column(Text("前", "Before"), words=AGENT_STATE),
+                "state": Column(Text("後", "After"), words=AGENT_STATE),
             },
         ),
     ),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from deploy.dashboards.spec import Choice, Column, Limit, Query
-from deploy.dashboards.words import BAND, GREY, LINE, ORANGE, RED, Text
+from deploy.dashboards.words import BAND, LINE, ORANGE, RED, Text
 
 REGION: Final = Query(
     name="region",
@@ -49,6 +49,10 @@ NAMED: Final = (
     'band=~"$band",line=~"$line",network=~"$network"})) * 0 + 1)'
 )
 """PromQL: ``figure * NAMED`` has the school's name, once for each school."""
+SHOWN: Final = 'simulated!="$leave_out"'
+"""PromQL: without what is simulated, where a city leaves that out."""
+ONE: Final = "${school:sqlstring}"
+"""SQL: the school chosen."""
 FROM: Final = "$__unixEpochFrom()::bigint * 1000000"
 TO: Final = "$__unixEpochTo()::bigint * 1000000"
 """Ends of the time range in microseconds: beyond 32 bits, so cast first."""
@@ -63,14 +67,17 @@ NEWEST_WEEK: Final = (
 )
 """The newest week that was over at the end of the range; a city that pins one shows that."""
 
-CODE: Final = Column(title=Text("コード", "Code"), width=90)
-NAME: Final = Column(title=Text("学校", "School"))
-LINKED: Final = Column(title=Text("コード", "Code"), width=90, opens="school")
-TARGET: Final = Column(title=Text("宛先・機器", "Target or device"))
+CODE: Final = Column(Text("コード", "Code"), width=90)
+NAME: Final = Column(Text("学校", "School"))
+LINKED: Final = Column(Text("コード", "Code"), width=90, opens="school")
+TARGET: Final = Column(Text("宛先・機器", "Target or device"))
 RTT_SLOW: Final = Limit(0.1, ORANGE, Text("遅いとみなす値 0.1 s", "slow from 0.1 s"))
 LOSS_HIGH: Final = Limit(0.01, ORANGE, Text("損失が多いとみなす値 1 %", "lossy from 1 %"))
 DNS_SLOW: Final = Limit(0.15, RED, Text("警告 0.15 s（DNS）", "alert from 0.15 s (DNS)"))
-HIDDEN: Final = Column(title=Text("時刻", "Time"), unit="dateTimeAsIso", hidden=True, colour=GREY)
+NEAR_LIMIT: Final = Limit(0.9, RED, Text("90 % 以上: 上限に近い", "90 % and above: near its limit"))
+PORT_ERRORS: Final = Limit(
+    1e-4, RED, Text("1万分の1以上: 配線を調べる", "1 in 10,000: see the cable")
+)
 SCHOOLS_UNIT: Final = Text("suffix: 校", "suffix: schools")
 TESTS_UNIT: Final = Text("suffix: 回", "suffix: tests")
 RESULTS_UNIT: Final = Text("suffix: 件", "suffix: results")
