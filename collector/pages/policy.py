@@ -11,7 +11,7 @@ from starlette.responses import Response
 from collector.judge.week import JST, local
 from collector.operators.forms import form_of
 from collector.operators.signed_in import actor_of
-from collector.pages import policy_view
+from collector.pages import asked_view, policy_view
 from collector.pages.answer import Answers, cut, root_of, words_of
 from collector.pages.sources import PageSources
 from collector.policy import change, describe, measure_now, suppression, table
@@ -204,7 +204,7 @@ class PolicyPages:
             "agents": policy_view.agents(words, self._store, school),
             "held": policy_view.on_school(words, self._store, school, now),
             "approvals": policy_view.approvals(words, self._store, school, now),
-            "asked": policy_view.asked(words, self._store, school, now),
+            "asked": asked_view.asked(words, self._store, code, now, root_of(request)),
             "problems": problems,
         }
         return self._answers.page(request, "school_policy.html", values, status)

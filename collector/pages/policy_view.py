@@ -8,8 +8,8 @@ from typing import Final
 from collector.judge.week import local
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
-from collector.pages.results import ResultLine, probe_words, result_line
-from collector.policy import approval, measure_now, suppression
+from collector.pages.results import probe_words
+from collector.policy import approval, suppression
 from collector.policy.describe import pretty, preview
 from collector.policy.model import Effective, Layer
 from collector.policy.reported import reported
@@ -21,7 +21,6 @@ from wire.planning.timetable import Window
 from wire.policy import parse
 
 PREVIEW_DAYS: Final = 7
-ASKED_SHOWN: Final = 10
 APPROVALS_SHOWN: Final = 20
 
 
@@ -34,19 +33,6 @@ class DayRow:
     lines: Sequence[str]
     most_bytes: str
     month_bytes: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedRow:
-    """One command to measure now."""
-
-    command_id: str
-    what: str
-    asked_at: str
-    asked_by: str
-    state: str
-    open: bool
-    result: ResultLine | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +117,6 @@ def on_school(words: Words, store: Store, school: School | None, now: datetime) 
     return held(words, store.read(lambda sql: suppression.on_school(sql, school, now)))
 
 
-def asked(words: Words, store: Store, school: School, now: datetime) -> list[AskedRow]:
-    """The newest commands to measure now, with their results."""
-    found = store.read(lambda sql: measure_now.newest(sql, school.code, ASKED_SHOWN))
-    return [_asked(words, store, one, now) for one in found]
-
-
 def approvals(words: Words, store: Store, school: School, now: datetime) -> list[ApprovalRow]:
     """Who approved checks of the school's network, newest first."""
     found = store.read(lambda sql: approval.newest(sql, school.code, APPROVALS_SHOWN))
@@ -188,23 +168,6 @@ def layers(words: Words, found: Sequence[Layer]) -> list[LayerRow]:
         )
         for one in found
     ]
-
-
-def _asked(words: Words, store: Store, one: measure_now.Asked, now: datetime) -> AskedRow:
-    result = None
-    if one.agent_id is not None:
-        one = measure_now.look_for_result(store, one, now)
-        result = measure_now.result_of(store, one) if one.finished_at is not None else None
-    stage = one.stage(now)
-    return AskedRow(
-        command_id=one.command_id,
-        what=f"{probe_words(words, str(one.details['probe']))} → {one.details['target']}",
-        asked_at=fmt.moment(words, one.asked_at),
-        asked_by=one.asked_by,
-        state=stage.value,
-        open=stage in (measure_now.Stage.WAITING, measure_now.Stage.GIVEN),
-        result=None if result is None else result_line(words, result),
-    )
 
 
 def _day(words: Words, effective: Effective, day: Forecast) -> DayRow:

@@ -12,6 +12,7 @@ from collector.causes.kept import KeptCauses
 from collector.judge.week import local
 from collector.pages import late, result
 from collector.pages.answer import HERE, Answers, cut, root_of, words_of
+from collector.pages.asked_view import fresh
 from collector.pages.causes_view import causes_part
 from collector.pages.city import city_page
 from collector.pages.fleet_view import summary
@@ -101,6 +102,7 @@ def router(sources: PageSources, answers: Answers, kept: KeptCauses) -> APIRoute
         values = {
             "page": page,
             "held": held,
+            "asked": fresh(text, sources.store, code, sources.clock.now(), root_of(request)),
             "code": code,
             "measures": measures,
             "picture": picture,

@@ -106,7 +106,7 @@ def test_every_key_is_used() -> None:
         *("status", "status_long", "figure", "baseline", "agent", "probe", "outcome", "kind"),
         *("line", "reason", "failure", "weekday", "column"),
         *("role", "weak", "refused", "account_refused", "provider"),
-        *("now_state", "policy_state", "approval_state", "late_cause"),
+        *("now_state", "now_ended", "policy_state", "approval_state", "late_cause"),
         *("rehearsal_state", "rehearsal_verdict", "rehearsal_refused"),
         *("programme_tab", "progress_state", "grade", "decision"),
         *("sample_margin", "sample_origin", "checklist", "unit", "spreadsheet"),
