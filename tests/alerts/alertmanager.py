@@ -1,7 +1,7 @@
 """A real Alertmanager on loopback with the project's configuration, a mail server and a webhook."""
 
 import json
-import re
+import os
 import socket
 import subprocess
 import threading
@@ -19,9 +19,12 @@ import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+from tests.alerts.told import CONFIGS, DURATION, PERCENTAGE, WHOLE, filled, rules
+
 SMTP_PASSWORD = "a password of the mail server"
 WEBHOOK_TOKEN = "a token of the webhook"
+SHOWN = {DURATION: "400ms", PERCENTAGE: "100%", WHOLE: "2500", "$value": "5"}
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
 
 
 def free_port() -> int:
@@ -132,6 +135,7 @@ class Alertmanager:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
+                env=os.environ | {"TZ": "America/New_York"},  # mails name Japan's time anywhere
             )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False)
         self.wait(self._is_ready, "ready")
@@ -154,6 +158,10 @@ class Alertmanager:
         """As Prometheus tells it."""
         self.client.post("/api/v2/alerts", json=list(alerts)).raise_for_status()
 
+    def told(self) -> set[str]:
+        """``Alert school`` of what is not held back."""
+        return {name for name, state in self.states().items() if state == "active"}
+
     def states(self) -> dict[str, str]:
         """``Alert school``: whether it is told (active) or held back (suppressed)."""
         found = {}
@@ -174,20 +182,13 @@ class Alertmanager:
 
 def fired(name: str, /, *, over: bool = False, **labels: str) -> dict[str, Any]:
     """An alert with the texts of its rule, as Prometheus fills them in."""
-    groups = yaml.safe_load((CONFIGS / "prometheus/rules/alerting.yml").read_text("utf-8"))[
-        "groups"
-    ]
-    rule = next(one for group in groups for one in group["rules"] if one["alert"] == name)
-    now = datetime.now(UTC)
-
-    def fill(text: str) -> str:
-        text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels.get(found[1], ""), text)
-        return text.replace("{{ $externalLabels.hakaru_url }}", "https://hakaru.city.example")
-
+    rule = rules()[name]
     made: dict[str, Any] = {
         "labels": {"alertname": name, **rule["labels"], **labels},
-        "annotations": {key: fill(text) for key, text in rule["annotations"].items()},
-        "startsAt": (now - timedelta(minutes=5)).isoformat(),
-        "endsAt": (now + timedelta(minutes=-1 if over else 60)).isoformat(),
+        "annotations": {
+            key: filled(text, labels, SHOWN) for key, text in rule["annotations"].items()
+        },
+        "startsAt": BEGAN.isoformat(),
+        "endsAt": (datetime.now(UTC) + timedelta(minutes=-1 if over else 60)).isoformat(),
     }
     return made

@@ -4,16 +4,14 @@ import subprocess
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.alerts.alertmanager import (
-    CONFIGS,
-    SMTP_PASSWORD,
-    WEBHOOK_TOKEN,
-    Alertmanager,
-    fired,
-)
+from tests.alerts.alertmanager import BEGAN, SMTP_PASSWORD, WEBHOOK_TOKEN, Alertmanager, fired
+from tests.alerts.city import GROUPS, RESPONDER
+from tests.alerts.incidents import INCIDENTS
+from tests.alerts.told import CONFIGS
 
 CONFIG = CONFIGS / "alertmanager/alertmanager.yml"
 EAST = ("A", "B", "C")
@@ -34,15 +32,6 @@ def manager(tmp_path: Path) -> Iterator[Alertmanager]:
     made = Alertmanager(tmp_path)
     yield made
     made.close()
-
-
-def test_the_configuration_is_accepted() -> None:
-    """By its own tool; templates are found."""
-    done = subprocess.run(
-        ["amtool", "check-config", CONFIG], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 templates" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -92,6 +81,8 @@ def test_what_is_shared_silences_its_schools_and_tells_when_it_is_over(
     assert sum("学校F" in text for text in texts) == 1
     assert not any(f"学校{one}" in text for text in texts for one in EAST)
     assert all("対応: " in text for text in texts)
+    began = BEGAN.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert all(f"■ 発生 {began:%Y-%m-%d %H:%M}（日本時間）" in text for text in texts)
     assert any("https://hakaru.city.example/schools/F" in text for text in texts)
     assert {one["labels"]["alertname"] for told in manager.hook.told for one in told["alerts"]} == {
         "HakaruGroupUnreachable"
@@ -112,44 +103,81 @@ def test_what_is_shared_silences_its_schools_and_tells_when_it_is_over(
     ended = [mail for mail in manager.mailbox.mails if "終了" in mail["Subject"]]
     assert len(ended) == 2
     assert all("□ 終了" in text_of(mail) for mail in ended)
-    assert SMTP_PASSWORD not in manager.log.read_text()
-    assert WEBHOOK_TOKEN not in manager.log.read_text()
+    said = [manager.log.read_text(), str(manager.hook.told), *map(str, manager.mailbox.mails)]
+    assert not any(secret in text for text in said for secret in (SMTP_PASSWORD, WEBHOOK_TOKEN))
 
 
-def test_the_centre_and_a_line_silence_what_hangs_on_them(manager: Alertmanager) -> None:
-    """A line: other alerts of its school alone. The centre: all schools and groups."""
-    manager.tell(
-        fired("HakaruLineDown", school="F", name="学校F"),
-        fired("HakaruDnsSlow", school="F", name="学校F"),
-        fired("HakaruAgentIdentity", school="F", name="学校F", state="cloned"),
-        fired("HakaruDnsSlow", school="G", name="学校G"),
-    )
-    assert manager.states() == {
-        "HakaruLineDown F": "active",
-        "HakaruDnsSlow F": "suppressed",
-        "HakaruAgentIdentity F": "active",
-        "HakaruDnsSlow G": "active",
+SHARED = {"HakaruGroupUnreachable": {"group": "east"}, "HakaruTargetDown": {"target": RESPONDER}}
+
+
+def planted(one: str, *, over: bool = False) -> dict[str, object]:
+    """``Alert school`` as Prometheus tells it of the city of the incidents."""
+    alert, *school = one.split()
+    labels = {"instance": "c1", "state": "cloned", "target": RESPONDER} if school else {}
+    for code in school:
+        labels |= {"school": code, "name": f"学校{code}", "group": GROUPS[code]}
+    return fired(alert, over=over, **labels, **SHARED.get(alert, {}))
+
+
+def held(manager: Alertmanager, *alerts: str) -> set[str]:
+    """What is held back of these; then all are over."""
+    manager.tell(*map(planted, alerts))
+    left = set(alerts) - manager.told()
+    manager.tell(*(planted(one, over=True) for one in alerts))
+    manager.wait(lambda: not manager.states(), "over")
+    return left
+
+
+def test_planted_incidents_are_told_by_their_cause_alone(manager: Alertmanager) -> None:
+    """Of all that the rules raise in an incident: what is told, and what the cause holds back."""
+    causes = {
+        "a line goes down and comes back": {"HakaruLineDown A"},
+        "an agent falls silent and is heard again": {"HakaruAgentSilent F"},
+        "slow DNS ends": {"HakaruDnsSlow A"},
+        "the centre is down: every series ends": {"HakaruCentreDown"},
+        "the centre's line is down: one alert before those of schools, which it silences": {
+            "HakaruCentreUnreachable"
+        },
+        "the router of one group is down": {"HakaruGroupUnreachable"},
+        "a responder is down: no line of a school is blamed": {"HakaruTargetDown"},
     }
-    manager.tell(
-        fired("HakaruCentreUnreachable"),
-        fired("HakaruGroupUnreachable", group="east"),
-        fired("HakaruJudgingFails", instance="c1"),
-    )
-    held = {name for name, state in manager.states().items() if state == "suppressed"}
-    assert held == {
-        "HakaruLineDown F",
-        "HakaruDnsSlow F",
-        "HakaruAgentIdentity F",
-        "HakaruDnsSlow G",
-        "HakaruGroupUnreachable",
+    raised = {one.name: frozenset().union(*one.expected.values()) for one in INCIDENTS}
+    told = {name: raised[name] - held(manager, *raised[name]) for name in causes}
+    assert told == causes
+
+
+def test_a_cause_holds_back_what_hangs_on_it_and_nothing_else(manager: Alertmanager) -> None:
+    """Each rule of inhibition, with what stands beside it."""
+    of_schools = {"HakaruLineDown F", "HakaruDnsSlow G", "HakaruAgentIdentity F"}
+    assert held(
+        manager, "HakaruCentreDown", "HakaruCentreUnreachable", "HakaruTargetDown", "HakaruBlind",
+        "HakaruGroupUnreachable", "HakaruJudgingFails", *of_schools,
+    ) == of_schools | {
+        "HakaruCentreUnreachable", "HakaruTargetDown", "HakaruBlind", "HakaruGroupUnreachable"
+    }  # fmt: skip
+    assert held(
+        manager, "HakaruCentreUnreachable", "HakaruTargetDown", "HakaruJudgingFails", *of_schools
+    ) == of_schools | {"HakaruTargetDown"}
+    assert held(manager, "HakaruGroupUnreachable", "HakaruDnsSlow A", "HakaruDnsSlow G") == {
+        "HakaruDnsSlow A"
     }
+    beside = ("HakaruDnsSlow F", "HakaruDnsSlow G", "HakaruAgentIdentity F")
+    for cause in ("HakaruLineDown F", "HakaruAgentSilent F"):
+        assert held(manager, cause, *beside) == {"HakaruDnsSlow F"}
+    assert held(manager, "HakaruLineDown F", "HakaruAgentSilent F", "HakaruAgentSilent G") == {
+        "HakaruAgentSilent F"
+    }
+    assert held(manager, "HakaruTargetDown", "HakaruBlind", *of_schools) == set()
 
 
 def test_a_hostile_name_is_inert_in_a_mail(manager: Alertmanager) -> None:
-    """It is text of a plain mail: no further header, nothing filled in, no HTML part."""
-    name = HOSTILE.replace("\x1b", "")  # control signs are refused when schools are taken in
-    manager.tell(fired("HakaruAgentSilent", school="F", name=f"{name}\r\nBcc: x@example"))
+    """It is text of a plain mail: no header, no HTML, nothing filled in, nothing that turns it."""
+    name = f"{HOSTILE}\r\nBcc: x@example"  # refused when schools are taken in, and here once more
+    manager.tell(fired("HakaruAgentSilent", school="F", name=name))
     manager.wait(lambda: bool(manager.mailbox.mails), "mailed")
     mail = manager.mailbox.mails[0]
     assert mail["Bcc"] is None
-    assert "{{ .Status }}=cmd" in text_of(mail)
+    for text in (text_of(mail), mail["Subject"]):
+        assert "{{ .Status }}=cmd|evil" in text
+        assert "[31mBcc: x@example (F): " in text
+        assert not {"\x1b", "\u202e"} & set(text)

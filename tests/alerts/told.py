@@ -1,0 +1,143 @@
+"""What an alert of an incident says, word for word: labels and texts as Prometheus sends them."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.alerts.city import GROUPS, RESPONDER
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+RULES = [CONFIGS / f"prometheus/rules/{name}.yml" for name in ("recording", "alerting")]
+SITE = "https://hakaru.city.example"
+DURATION, PERCENTAGE, WHOLE = (
+    f"$value | {how}" for how in ("humanizeDuration", "humanizePercentage", 'printf "%.0f"')
+)
+JAPANESE_DURATION = DURATION + "".join(
+    f' | reReplaceAll "{unit}" "{word}"'
+    for unit, word in (("d", "日"), ("h", "時間"), ("m", "分"), ("s", "秒"))
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One alert at a minute of an incident, alone of its name."""
+
+    incident: str
+    minute: int
+    alert: str
+    school: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Beside those of the rule and of the school."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """How values are written, by the expression of the template."""
+
+    def document(self) -> dict[str, Any]:
+        """A test of promtool: exactly this alert, with these labels and texts."""
+        rule = rules()[self.alert]
+        labels = dict(self.labels)
+        if self.school:
+            labels |= {"school": self.school, "name": f"学校{self.school}"}
+            labels |= {"group": GROUPS[self.school]} if GROUPS[self.school] else {}
+            if self.alert.startswith(("HakaruAgent", "HakaruSpool")):
+                labels["agent"] = f"agent-{self.school}"
+        texts = {key: filled(text, labels, self.shown) for key, text in rule["annotations"].items()}
+        return {
+            "eval_time": f"{self.minute}m",
+            "alertname": self.alert,
+            "exp_alerts": [{"exp_labels": labels | rule["labels"], "exp_annotations": texts}],
+        }
+
+
+@cache
+def rules() -> dict[str, dict[str, Any]]:
+    """Every alert by its name."""
+    groups = yaml.safe_load(RULES[1].read_text(encoding="utf-8"))["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def filled(text: str, labels: Mapping[str, str], shown: Mapping[str, str]) -> str:
+    """A text of a rule as Prometheus fills it in; KeyError for an expression nobody expects."""
+
+    def one_of(found: re.Match[str]) -> str:
+        return found[3] if labels[found[1]] == found[2] else found[4]
+
+    def put(found: re.Match[str]) -> str:
+        if found[1].startswith("$labels."):
+            return labels.get(found[1].removeprefix("$labels."), "")
+        return SITE if found[1] == "$externalLabels.hakaru_url" else shown[found[1]]
+
+    text = re.sub(
+        r'\{\{ if eq \$labels\.(\w+) "(\w+)" \}\}(.*?)\{\{ else \}\}(.*?)\{\{ end \}\}',
+        one_of,
+        text,
+    )
+    return re.sub(r"\{\{ (.*?) \}\}", put, text)
+
+
+def told_in(incident: str, alerts: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """What is to be said in an incident; with names: by these alerts."""
+    return [
+        one.document()
+        for one in TOLD
+        if one.incident == incident and (alerts is None or one.alert in alerts)
+    ]
+
+
+LATE = {DURATION: "33m 20s", JAPANESE_DURATION: "33分 20秒"}
+OWN = "the collector's own health"
+SAYS = "what an agent says of itself"
+PORTS = "sessions of a router at their limit, errors and half duplex at a port"
+MILES = "loss and long round trips"
+TOLD = (
+    Told("the centre is down: every series ends", 80, "HakaruCentreDown"),
+    Told("nothing of schools is written: that is told, and nothing of schools", 80, "HakaruBlind"),
+    Told(OWN, 150, "HakaruCollectorDown", labels={"instance": "c2", "job": "hakaru-collector"}),
+    Told(OWN, 150, "HakaruExportBehind", labels={"instance": "c1", "store": "s"}, shown=LATE),
+    Told(OWN, 150, "HakaruIngestRefusing", labels={"instance": "c1", "reason": "store_busy"}),
+    Told(OWN, 150, "HakaruJudgingFails", labels={"instance": "c1"}),
+    Told(
+        "the centre's line is down: one alert before those of schools, which it silences",
+        72,
+        "HakaruCentreUnreachable",
+        shown={PERCENTAGE: "100%"},
+    ),
+    Told(
+        "a responder is down: no line of a school is blamed",
+        140,
+        "HakaruTargetDown",
+        labels={"target": RESPONDER},
+        shown={"$value": "5"},
+    ),
+    Told(
+        "the router of one group is down",
+        72,
+        "HakaruGroupUnreachable",
+        labels={"group": "east"},
+        shown={PERCENTAGE: "100%"},
+    ),
+    Told("a line goes down and comes back", 110, "HakaruLineDown", "A"),
+    Told("an agent falls silent and is heard again", 95, "HakaruAgentSilent", "F"),
+    Told("slow DNS ends", 150, "HakaruDnsSlow", "A", {"target": "system"}, {DURATION: "400ms"}),
+    Told(MILES, 100, "HakaruLossHigh", "A", {"target": RESPONDER}, {PERCENTAGE: "6%"}),
+    Told(MILES, 100, "HakaruLatencyHigh", "A", {"target": RESPONDER}, {DURATION: "200ms"}),
+    Told(SAYS, 150, "HakaruAgentIntercepted", "A"),
+    Told(SAYS, 150, "HakaruAgentClockWrong", "B"),
+    Told(SAYS, 150, "HakaruAgentIdentity", "C", {"state": "cloned"}),
+    Told(
+        "an appliance was moved on a holiday",
+        90,
+        "HakaruAgentIdentity",
+        "G",
+        {"state": "wrong_place"},
+    ),
+    Told(SAYS, 150, "HakaruSpoolGrowing", "F", shown={WHOLE: "2500"}),
+    Told("a switch of a school is off", 110, "HakaruDeviceSilent", "A", {"target": "192.0.2.1"}),
+    Told(PORTS, 150, "HakaruDevicePortErrors", "A", {"target": "s"}, {PERCENTAGE: "0.02%"}),
+    Told(PORTS, 150, "HakaruDeviceHalfDuplex", "A", {"target": "s"}, {"$value": "1"}),
+    Told(PORTS, 150, "HakaruDeviceOverloaded", "A", {"target": "r"}, {PERCENTAGE: "95%"}),
+)
