@@ -7,7 +7,9 @@ installed, their own checks run too.
 
 import argparse
 import errno
+import ipaddress
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from deploy import secret_files, settings
+from deploy import certificate, secret_files, settings
 
 ROOT: Final = Path(__file__).parents[1]
 FILES: Final = (
@@ -37,6 +39,10 @@ TOOLS: Final[Mapping[str, Sequence[str]]] = {
     "amtool": ("check-config", "configs/alertmanager/alertmanager.yml"),
     "docker": ("compose", "--env-file", "{env}", "config", "--quiet"),
 }
+MARKED: Final = ("configs/alertmanager/alertmanager.yml", "configs/prometheus/prometheus.yml")
+ROUTES: Final = Path("/proc/net/route")
+OF_ENGINES: Final = ("br-", "docker", "veth")
+"""How interfaces begin that a container engine made: perhaps for these very networks."""
 TOOL_SECONDS: Final = 60.0
 TELL_CHARACTERS: Final = 600
 
@@ -54,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     wrong = list(troubles(options.env, running=options.running))
-    for line in wrong:
+    for line in [*wrong, *(() if wrong else notes())]:
         print(line, file=sys.stderr)
     used = ", ".join(name for name in TOOLS if shutil.which(name)) or "no tool of others"
     print(f"{len(wrong) or 'nothing'} wrong (asked too: {used})")
@@ -68,10 +74,13 @@ def troubles(env: Path, *, running: bool) -> Iterator[str]:
             yield f"{ROOT / name}: no such file: it belongs to the project"
     try:
         values, odd = settings.read(env.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        yield f"{env}: {error}: cp .env.example .env and edit it"
+    except UnicodeDecodeError:
+        yield f"{env}: is no UTF-8 text: save it as UTF-8"
         return
-    wrong = [*odd, *settings.troubles(values)]
+    except OSError as error:
+        yield f"{env}: {error.strerror}: cp .env.example .env and edit it"
+        return
+    wrong = [*odd, *settings.troubles(values), *settings.overruled(values, os.environ)]
     yield from (f"{env}: {line}" for line in wrong)
     if wrong:
         return
@@ -80,25 +89,12 @@ def troubles(env: Path, *, running: bool) -> Iterator[str]:
     folder = env.parent / chosen["HAKARU_SECRETS"]
     yield from secret_files.troubles(folder, own=own)
     if chosen["HAKARU_TLS"].startswith("/tls/"):
-        yield from _certificate(folder / "tls")
+        yield from certificate.troubles(folder / "tls", chosen["HAKARU_SITE"], own=own)
     yield from _backups(env.parent / chosen["HAKARU_BACKUPS"], own=own)
     if not running:
         yield from _ports(chosen)
+        yield from _networks(chosen)
     yield from _tools(env)
-
-
-def _certificate(folder: Path) -> Iterator[str]:
-    for name, mark in (("cert.pem", "BEGIN CERTIFICATE"), ("key.pem", "PRIVATE KEY")):
-        path = folder / name
-        try:
-            text = path.read_text(encoding="ascii")
-        except PermissionError:
-            yield f"{path}: cannot be read: run the check as root"
-        except (OSError, UnicodeDecodeError) as error:
-            yield f"{path}: {error}: HAKARU_TLS names it; put your file there, as PEM"
-        else:
-            if mark not in text:
-                yield f"{path}: holds no '{mark}': it must be PEM"
 
 
 def _backups(folder: Path, *, own: bool) -> Iterator[str]:
@@ -138,6 +134,51 @@ def port_trouble(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STR
     return None
 
 
+def _networks(chosen: Mapping[str, str]) -> Iterator[str]:
+    """Networks by which this machine already reaches others (Linux; elsewhere none is known)."""
+    try:
+        table = ROUTES.read_text(encoding="ascii")
+    except OSError:
+        return
+    for name in ("HAKARU_FRONT_NETWORK", "HAKARU_MONITOR_NETWORK"):
+        wanted = ipaddress.ip_network(chosen[name])
+        for interface, network in routes(table):
+            if network.overlaps(wanted):
+                yield (
+                    f"{name}: {wanted} lies in {network}, which this machine reaches by "
+                    f"{interface}: choose another, and the address in it"
+                )
+
+
+def routes(table: str) -> Iterator[tuple[str, ipaddress.IPv4Network]]:
+    """Interface and network of each line of /proc/net/route; not of the default, nor of engines."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        # the kernel's 32 bits in this machine's order (proc_net(5))
+        target, mask = (
+            ipaddress.IPv4Address(int(fields[column], 16).to_bytes(4, sys.byteorder))
+            for column in (1, 7)
+        )
+        if int(mask) and not fields[0].startswith(OF_ENGINES):
+            yield fields[0], ipaddress.IPv4Network(f"{target}/{mask}")
+
+
+def notes(root: Path = ROOT) -> Iterator[str]:
+    """What is not wrong and will not do for long: lines that wait for somebody's own addresses."""
+    for name in MARKED:
+        lines = (root / name).read_text(encoding="utf-8").splitlines()
+        left = [
+            str(number)
+            for number, (line, before) in enumerate(zip(lines, ["", *lines], strict=False), 1)
+            if "CHANGE" in line + before and re.search(r"\bexample\b", line)
+        ]
+        if left:
+            yield (
+                f"note: {name}: still an example in line {', '.join(left)}: alerts reach nobody "
+                "until it is yours (lines marked CHANGE)"
+            )
+
+
 def _tools(env: Path) -> Iterator[str]:
     """What the programs themselves say of their files, where they are installed."""
     for tool, arguments in TOOLS.items():
@@ -145,6 +186,12 @@ def _tools(env: Path) -> Iterator[str]:
         if program is None:
             continue
         words = [word.format(env=env.absolute()) for word in arguments]
+        if tool == "docker" and _says(program, "compose", "version") is None:
+            yield (
+                "docker: has no Compose ('docker compose version' fails): install its plugin, "
+                "version 2 (package docker-compose-plugin or docker-compose-v2)"
+            )
+            continue
         try:
             ran = subprocess.run(  # noqa: S603 - fixed words
                 [program, *words],
@@ -160,6 +207,17 @@ def _tools(env: Path) -> Iterator[str]:
         if ran.returncode != 0:
             said = (ran.stderr or ran.stdout).strip()[-TELL_CHARACTERS:]
             yield f"{tool} {' '.join(words)}: {said}"
+
+
+def _says(program: str, *words: str) -> str | None:
+    """What a program of others says; None where it fails."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - fixed words
+            [program, *words], capture_output=True, text=True, timeout=TOOL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ran.stdout if ran.returncode == 0 else None
 
 
 if __name__ == "__main__":

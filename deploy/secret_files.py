@@ -4,6 +4,7 @@ Compose mounts a secret as the file lies on the host, with its owner and mode. S
 to the user of the one kind of service that reads it, and nobody else can.
 """
 
+import itertools
 import os
 import secrets
 import stat
@@ -46,6 +47,11 @@ MAY_BE_EMPTY: Final = frozenset({"smtp_password", "webhook_token"})
 READ_BY_TWO: Final = frozenset({"grafana_db_password"})
 """PostgreSQL reads it once, at the first start, and Grafana always: mode 0640, group 999."""
 PGPASS: Final = "postgres:5432:hakaru:hakaru:{password}\n"
+
+
+LEAST_CHARACTERS: Final = 20
+LEAST_DIFFERENT: Final = 8
+"""What is below is guessed, whoever chose it: no word that is known for it is looked for."""
 
 
 def mode_of(file: SecretFile) -> int:
@@ -103,6 +109,9 @@ def troubles(folder: Path, *, own: bool) -> Iterator[str]:
     if not folder.is_dir():
         yield f"{folder}: no such folder: {advice}"
         return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o022:
+        yield f"{folder}: mode {mode:04o}: others could replace the secrets: chmod 0711 {folder}"
     for file in FILES:
         path = folder / file.name
         try:
@@ -114,14 +123,37 @@ def troubles(folder: Path, *, own: bool) -> Iterator[str]:
             yield f"{path}: cannot be looked at: run the check as root"
             continue
         yield from _about(file, path, found, own=own)
+    yield from _weak(folder)
     yield from _pgpass(folder)
+
+
+def _weak(folder: Path) -> Iterator[str]:
+    """Passwords that people put there: too short, too plain, or the same in two files."""
+    texts = {}
+    for file in FILES:
+        if file.make is None:
+            continue
+        try:
+            texts[file.name] = (folder / file.name).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            continue  # told above, or not ours to read
+    for name, text in texts.items():
+        if text and (len(text) < LEAST_CHARACTERS or len(set(text)) < LEAST_DIFFERENT):
+            yield (
+                f"{folder / name}: is easily guessed: at least {LEAST_CHARACTERS} characters, "
+                f"{LEAST_DIFFERENT} different ones; before the first start remove it and run sudo "
+                "python3 -m deploy.prepare, later see docs/deployment.md (Secrets)"
+            )
+        same = [other for other in texts if other > name and text and texts[other] == text]
+        for other in same:
+            yield f"{folder / name}: holds the same as {other}: each must be a secret of its own"
 
 
 def _about(file: SecretFile, path: Path, found: os.stat_result, *, own: bool) -> Iterator[str]:
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISREG(found.st_mode):
         yield f"{path}: is no file; Compose makes a folder where a secret is missing: remove it"
-    elif found.st_size == 0 and file.name not in MAY_BE_EMPTY:
+    elif file.name not in MAY_BE_EMPTY and _is_blank(path, found):
         yield f"{path}: is empty ({file.meaning}): remove it and run sudo python3 -m deploy.prepare"
     if mode & ~mode_of(file):
         yield f"{path}: mode {mode:04o}, allowed is {mode_of(file):04o}: others could read it"
@@ -132,6 +164,16 @@ def _about(file: SecretFile, path: Path, found: os.stat_result, *, own: bool) ->
         )
 
 
+def _is_blank(path: Path, found: os.stat_result) -> bool:
+    """Nothing in it, or a line without anything; one that is not ours to read is taken as full."""
+    if found.st_size > 2:
+        return False
+    try:
+        return not path.read_bytes().strip()
+    except OSError:
+        return False
+
+
 def _pgpass(folder: Path) -> Iterator[str]:
     """The password stands in two files: they must agree."""
     try:
@@ -139,8 +181,20 @@ def _pgpass(folder: Path) -> Iterator[str]:
         lines = (folder / "pgpass").read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         return  # told above, or not ours to read
-    if not any(line.endswith(f":hakaru:{password}") for line in lines):
+    own = [line for line in lines if line.endswith(f":hakaru:{password}")]
+    where = {f"{host}:{port}:{name}" for host, port, name in _places()}
+    if own and not any(line.removesuffix(f":hakaru:{password}") in where for line in own):
+        yield (
+            f"{folder}/pgpass: its line must begin with postgres:5432:hakaru:hakaru: (the service "
+            "of docker-compose.yml)"
+        )
+    elif not own:
         yield (
             f"{folder}/pgpass: holds another password for the role hakaru than "
             "collector_db_password: both must be the one that PostgreSQL was set up with"
         )
+
+
+def _places() -> Iterator[tuple[str, ...]]:
+    """Each way to write where the database is: any of the three may be ``*``."""
+    return itertools.product(("postgres", "*"), ("5432", "*"), ("hakaru", "*"))

@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+OF_COMPOSE: Final = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_")
+"""How names begin that Compose and the engine read themselves."""
+NEVER_PUBLIC: Final = (
+    "localhost", "example", "test", "invalid", "local", "internal", "lan", "home.arpa",
+)  # fmt: skip
+"""Ends of names for which nobody gives a public certificate (RFC 2606, 6761, 6762, 8375, ICANN)."""
 Rule = Callable[[str], str | None]
 """Gives what is allowed where a value is not, else None."""
 
@@ -67,9 +73,24 @@ def with_defaults(values: Mapping[str, str]) -> dict[str, str]:
 def _unknown(values: Mapping[str, str]) -> Iterable[str]:
     known = [setting.name for setting in SETTINGS]
     for name in values:
-        if name.startswith("HAKARU_") and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            yield f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+        if name in known or name.startswith(OF_COMPOSE):
+            continue
+        if re.search("PASS|SECRET|TOKEN|KEY", name):
+            yield f"{name}: no such setting; secrets are files in HAKARU_SECRETS, never in .env"
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        yield f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else ": remove it")
+
+
+def overruled(values: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
+    """Say which settings Compose would take from the environment instead of ``.env``."""
+    return [
+        f"{setting.name}: the environment has another value, which Compose would take: "
+        f"unset {setting.name}"
+        for setting in SETTINGS
+        if setting.name in environment
+        and environment[setting.name] != values.get(setting.name, setting.default)
+    ]
 
 
 def _refused(values: Mapping[str, str]) -> Iterable[str]:
@@ -86,6 +107,13 @@ def _refused(values: Mapping[str, str]) -> Iterable[str]:
 
 def _together(values: Mapping[str, str]) -> Iterable[str]:
     """What is right alone and wrong together."""
+    site = values["HAKARU_SITE"]
+    tls = values["HAKARU_TLS"]
+    if "@" in tls and _tls(tls) is None and site and not public(site):
+        yield (
+            f"HAKARU_TLS: a certificate by ACME is given for public names only, and {site} is "
+            "none: use internal, or your own files"
+        )
     try:
         front = ipaddress.ip_network(values["HAKARU_FRONT_NETWORK"])
         monitor = ipaddress.ip_network(values["HAKARU_MONITOR_NETWORK"])
@@ -117,10 +145,17 @@ def _host(value: str) -> str | None:
     return "a host name in small letters without https:// and port, such as hakaru.city.example"
 
 
+def public(site: str) -> bool:
+    """Whether an authority could give a certificate for this name."""
+    if re.fullmatch(r"[0-9.]+", site) or "." not in site:
+        return False
+    return not site.endswith(tuple(f".{end}" for end in NEVER_PUBLIC))
+
+
 def _tls(value: str) -> str | None:
     if value in ("internal", "/tls/cert.pem /tls/key.pem"):
         return None
-    if re.fullmatch(r"[^@\s{}\"]+@[a-z0-9-]+(\.[a-z0-9-]+)+", value):
+    if re.fullmatch(r"[^@\s{}$\"]+@[a-z0-9-]+(\.[a-z0-9-]+)+", value):
         return None
     return (
         "internal (an authority of its own), an e-mail address (a certificate by ACME), or "

@@ -97,6 +97,22 @@ FINE = {"HAKARU_SITE": "hakaru.city.example"}
             "HAKARU_FRONT_NETWORK and HAKARU_MONITOR_NETWORK overlap: they must not",
         ),
         (
+            FINE | {"HAKARU_TLS": "net@city.example"},
+            (
+                "HAKARU_TLS: a certificate by ACME is given for public names only, and "
+                "hakaru.city.example is none: use internal, or your own files"
+            ),
+        ),
+        (
+            FINE | {"POSTGRES_PASSWORD": "x"},
+            (
+                "POSTGRES_PASSWORD: no such setting; secrets are files in HAKARU_SECRETS, never "
+                "in .env"
+            ),
+        ),
+        (FINE | {"HAKRU_TLS": "x"}, "HAKRU_TLS: no such setting; did you mean HAKARU_TLS?"),
+        (FINE | {"WORKERS": "x"}, "WORKERS: no such setting: remove it"),
+        (
             FINE | {"HAKARU_VERSION": "a b"},
             "HAKARU_VERSION: found 'a b', allowed is a tag of an image",
         ),
@@ -109,8 +125,30 @@ def test_what_is_wrong_is_named_once(given: dict[str, str], said: str) -> None:
 
 @pytest.mark.parametrize("tls", ["internal", "net@city.example", "/tls/cert.pem /tls/key.pem"])
 def test_each_way_to_a_certificate_is_taken(tls: str) -> None:
-    """The three that the Caddyfile understands."""
-    assert settings.troubles(FINE | {"HAKARU_TLS": tls}) == []
+    """The three that the Caddyfile understands; Compose's own names are let through."""
+    given = {"HAKARU_SITE": "hakaru.example.org", "HAKARU_TLS": tls, "COMPOSE_PROFILES": "demo"}
+    assert settings.troubles(given) == []
+
+
+@pytest.mark.parametrize("site", ["localhost", "192.0.2.1", "hakaru", "hakaru.board.internal"])
+def test_names_without_a_public_certificate(site: str) -> None:
+    """No authority gives one for them."""
+    assert not settings.public(site)
+
+
+def test_what_the_environment_overrules_is_named() -> None:
+    """Compose takes the environment first; where both agree there is nothing to say."""
+    here = {
+        "HAKARU_SITE": "hakaru.city.example",
+        "HAKARU_HTTPS_PORT": "99",
+        "HAKARU_TLS": "internal",
+    }
+    assert settings.overruled(FINE, here) == [
+        (
+            "HAKARU_HTTPS_PORT: the environment has another value, which Compose would take: "
+            "unset HAKARU_HTTPS_PORT"
+        )
+    ]
 
 
 def test_lines_are_read_as_compose_reads_them() -> None:
