@@ -95,9 +95,8 @@ def _look(running: Running, places: Places, clock: Clock, begun: float) -> int:
     """Ask every service until all are well or the time is up; print the table."""
     ends = clock.monotonic_seconds() + HEALTH_SECONDS
     wanted = int(places.settings()["HAKARU_DEMO_AGENTS"])
-    open_checks = list(
-        health.checks(places, wanted, lambda school: real_test.measure(running, places, school))
-    )
+    tried = real_test.RealTest(running, places)
+    open_checks = list(health.checks(places, wanted, tried.measure))
     order = [(check.service, check.what) for check in open_checks]
     seen: dict[tuple[str, str], tuple[bool, str]] = {}
     while open_checks:
