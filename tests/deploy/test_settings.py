@@ -165,10 +165,11 @@ def test_lines_are_read_as_compose_reads_them() -> None:
 
 
 def test_the_example_names_every_setting_with_its_default() -> None:
-    """And is itself right."""
+    """And is itself right; Compose's own name keeps the volumes where the folder is renamed."""
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     values, odd = settings.read(re.sub(r"^#(HAKARU_)", r"\1", text, flags=re.MULTILINE))
     assert odd == []
+    assert values.pop("COMPOSE_PROJECT_NAME") == "hakaru"
     assert settings.troubles(values) == []
     assert values == settings.with_defaults(FINE)
 
