@@ -28,6 +28,9 @@ DASHBOARDS: list[dict[str, Any]] = [
 ]
 STEP_SECONDS = 300
 METRIC = re.compile(r"\bhakaru_[a-z0-9_]+")
+HEAD = (
+    "| dashboard | panels | queries | rows | empty | unknown metrics |\n|---|---|---|---|---|---|"
+)
 OF_PROMETHEUS = frozenset({"ALERTS"})
 
 
@@ -116,7 +119,7 @@ def test_every_query_gives_rows(city: City, capsys: pytest.CaptureFixture[str]) 
     empty, unknown = [], []
     for dashboard in DASHBOARDS:
         asked = [one for one in ALL if one.dashboard is dashboard]
-        rows = 0
+        rows, before = 0, (len(empty), len(unknown))
         for one in asked:
             if one.is_sql:
                 found = len(rows_of_sql(city, one)[1])
@@ -131,10 +134,11 @@ def test_every_query_gives_rows(city: City, capsys: pytest.CaptureFixture[str]) 
                     empty.append(f"{one.name} on {store.name}")
                 rows += found
         panels = len(lint.shown(dashboard))
-        lines.append(f"| {dashboard['uid']} | {panels} | {len(asked)} | {rows} |")
+        bad = f"{len(empty) - before[0]} | {len(unknown) - before[1]}"
+        lines.append(f"| {dashboard['uid']} | {panels} | {len(asked)} | {rows} | {bad} |")
     stores = ", ".join(store.name for store in city.stores)
     with capsys.disabled():
-        print(f"\nPostgreSQL, {stores}\n| dashboard | panels | queries | rows |\n|---|---|---|---|")
+        print(f"\nPostgreSQL, {stores}\n{HEAD}")
         print("\n".join(lines))
         print(f"{len(empty)} empty, {len(unknown)} unknown metrics")
     assert (empty, unknown) == ([], []), "\n".join(empty + unknown)
