@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots draw-dashboards clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots test-dashboards draw-dashboards clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -116,6 +116,10 @@ bench-snmp: setup ## polling 20 devices: ours beside pysnmp, gufo-snmp, net-snmp
 screenshots: setup ## pictures of every page of the demonstration and a sheet of them, in docs/screenshots
 	scripts/system-packages chromium=chromium fonts-noto-cjk
 	.venv/bin/python scripts/all-screenshots
+
+test-dashboards: setup ## every query of every dashboard on real engines, as a table of rows
+	scripts/system-packages postgresql prometheus=prometheus victoria-metrics
+	$(PYTEST) tests/dashboards/test_queries.py -q
 
 draw-dashboards: setup ## pictures of the dashboards by Grafana's own libraries (0.6 GB of npm packages)
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk postgresql prometheus=prometheus
