@@ -3,11 +3,14 @@
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fictional_city import copy_of_city
 from tests.postgres import Cluster, NoPostgres
 
+CityCopy = Callable[[Path], str]
 NewDatabase = Callable[..., str]
 HOMES = {
     "lab": ("tests/lab/",),
@@ -32,6 +35,14 @@ def signals_stay_open() -> Iterator[None]:
     yield
     left = signal.pthread_sigmask(signal.SIG_SETMASK, ())
     assert not left, f"left blocked: {sorted(left)}"
+
+
+@pytest.fixture(scope="session")
+def city_copy(tmp_path_factory: pytest.TempPathFactory) -> CityCopy:
+    """Copies the fictional city into a folder and gives its address; filled once a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return lambda folder: copy_of_city(shared, folder)
 
 
 @pytest.fixture(scope="session")

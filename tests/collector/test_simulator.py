@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,7 +11,6 @@ import pytest
 from collector import resources
 from collector.demo import city
 from collector.demo.devices import device_reports
-from collector.demo.fill import fill
 from collector.demo.profiles import MET_BY_WEEK, WEEKS, plans
 from collector.demo.programme import planted_sites
 from collector.demo.simulator import SEED, SimulatedAgent, simulate
@@ -25,6 +22,7 @@ from collector.programme import fact_rows
 from collector.programme.model import Grade
 from collector.store import create_store
 from collector.store.interface import Store
+from tests.conftest import CityCopy
 from wire.codec import decode, encode
 from wire.failure import Outcome
 
@@ -50,21 +48,9 @@ def agents() -> list[SimulatedAgent]:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store filled as the demo fills it."""
-    path: Path = tmp_path_factory.mktemp("city") / "city.db"
-    opened = create_store(f"sqlite:///{path}")
-    secrets = Random(5)
-    folder = resources.configs_folder() / "demo"
-    now = datetime(2026, 7, 1, tzinfo=UTC)
-    fill(
-        opened,
-        CRITERIA,
-        CALENDARS,
-        folder,
-        now=now,
-        new_secret=lambda: str(secrets.getrandbits(128)),
-    )
+    opened = create_store(city_copy(tmp_path_factory.mktemp("city")))
     yield opened
     opened.close()
 

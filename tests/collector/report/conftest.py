@@ -1,14 +1,11 @@
 """Fixtures of the report's tests: the fictional city, read once, and the document made of it."""
 
-import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from collector import resources
-from collector.demo.fill import fill
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.week import Week
@@ -16,6 +13,7 @@ from collector.report.build import build
 from collector.report.document import Report
 from collector.report.gather import Inputs, Material, gather
 from collector.store import create_store
+from tests.conftest import CityCopy
 
 CRITERIA = load_criteria(resources.default_criteria())
 CALENDARS = load_calendars(resources.default_calendar())
@@ -25,17 +23,9 @@ STATED = datetime(2026, 6, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def city_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+def city_database(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Address of a database with the fictional city."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('city')}/city.db"
-    store = create_store(url)
-    secrets = itertools.count()
-    folder: Path = resources.configs_folder() / "demo"
-    fill(
-        store, CRITERIA, CALENDARS, folder, now=STATED, new_secret=lambda: f"secret {next(secrets)}"
-    )
-    store.close()
-    return url
+    return city_copy(tmp_path_factory.mktemp("city"))
 
 
 @pytest.fixture(scope="session")
