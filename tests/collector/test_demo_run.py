@@ -1,6 +1,5 @@
 """``hakaru-collector demo`` as people run it: real processes, a real measurement, no orphan."""
 
-import os
 import re
 import signal
 import socket
@@ -36,6 +35,11 @@ def _started(arguments: list[str], log: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([*COMMAND, *arguments], stdout=output, stderr=subprocess.STDOUT)
 
 
+def _ended(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
 def _wait_for(log: Path, pattern: str, process: "subprocess.Popen[bytes]") -> re.Match[str]:
     deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
@@ -52,13 +56,7 @@ def test_once_ends_with_zero_and_says_it_all(tmp_path: Path) -> None:
     folder = tmp_path / "once"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [*COMMAND, "--once", "--listen", f"127.0.0.1:{port}", "--directory", str(folder)],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        ended = _ended("--once", "--listen", f"127.0.0.1:{port}", "--directory", str(folder))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     text = ended.stdout
     assert f"port {port} is taken: using" in text
@@ -73,26 +71,34 @@ def test_once_ends_with_zero_and_says_it_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_everything(tmp_path: Path, number: int) -> None:
-    """While serving, the real result is on the page; a signal ends all processes, exit code 0."""
-    folder, log = tmp_path / "serving", tmp_path / "demo.log"
-    process = _started(["--listen", "127.0.0.1:0", "--directory", str(folder)], log)
+def test_it_serves_on_postgresql_until_ctrl_c(tmp_path: Path, new_database: Any) -> None:
+    """The same figures, the real result on the page; a signal ends all processes, exit code 0.
+
+    A second time the database is not empty, and is left as it is.
+    """
+    folder, log, database = tmp_path / "serving", tmp_path / "demo.log", new_database()
+    arguments = ["--listen", "127.0.0.1:0", "--database", database]
+    process = _started([*arguments, "--directory", str(folder)], log)
     try:
         url = _wait_for(log, r"serving (http://\S+) until", process)[1]
         page = httpx.get(url, trust_env=False, timeout=30).text
         assert "実際の測定" in page
         assert "模擬データ" in page
         assert len(_descendants(folder)) >= 2
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, log.read_text("utf-8")
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait(60)
+    assert "outside lessons 12/84 (14.3 %) met, 54 not met, 18 undetermined" in log.read_text()
+    assert not (folder / "demo.db").exists()
     assert _descendants(folder) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(url, trust_env=False)
+    again = _ended(*arguments, "--once", "--directory", str(tmp_path / "second"))
+    assert again.returncode == 1
+    assert "holds schools already: name an empty one" in again.stdout
 
 
 @pytest.mark.timeout(240)
@@ -116,35 +122,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     """The demo empties only folders it made itself."""
     precious = tmp_path / "precious.txt"
     precious.write_text("mine", encoding="utf-8")
-    ended = subprocess.run(
-        [*COMMAND, "--once", "--directory", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        env=os.environ,
-    )
+    ended = _ended("--once", "--directory", str(tmp_path))
     assert ended.returncode == 1
     assert "holds something else" in ended.stdout
     assert precious.read_text("utf-8") == "mine"
-
-
-@pytest.mark.timeout(240)
-def test_the_demonstration_runs_on_postgresql_too(tmp_path: Path, new_database: Any) -> None:
-    """The same figures; a second time the database is not empty, and is left as it is."""
-    command = [*COMMAND, "--once", "--listen", "127.0.0.1:0", "--database", new_database()]
-    ended = [
-        subprocess.run(
-            [*command, "--directory", str(tmp_path / folder)],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        for folder in ("first", "second")
-    ]
-    assert ended[0].returncode == 0, ended[0].stdout + ended[0].stderr
-    assert "outside lessons 12/84 (14.3 %) met, 54 not met, 18 undetermined" in ended[0].stdout
-    assert not (tmp_path / "first" / "demo.db").exists()
-    assert ended[1].returncode == 1
-    assert "holds schools already: name an empty one" in ended[1].stdout

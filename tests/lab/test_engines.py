@@ -145,6 +145,7 @@ TARGETS: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.beside
 def test_black_hole() -> None:
     """A path that drops everything is a connect time-out, in bounded time; all of them at once."""
     with chain([Link(), Link()]) as (client, router, server):
@@ -163,6 +164,7 @@ def test_black_hole() -> None:
         assert not found.values, engine
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("serve", [serve for serve, _ in ENGINES.values()], ids=ENGINES.keys())
 def test_path_that_goes_silent(serve: Serve, tmp_path: Path) -> None:
     """When the path drops everything in the middle: stalled, in bounded time, bytes kept."""
@@ -187,6 +189,7 @@ def test_path_that_goes_silent(serve: Serve, tmp_path: Path) -> None:
     assert kept > 100_000
 
 
+@pytest.mark.beside
 def test_iperf3_is_busy() -> None:
     """A server that runs another test says so, and that is the failure's name."""
     with chain([Link(), Link()]) as (client, _, server), iperf3(server, Path()) as words:

@@ -188,6 +188,7 @@ def test_jitter_never_reorders_and_reordering_does() -> None:
         assert len(overtaken) > 40
 
 
+@pytest.mark.beside
 def test_both_families_cross_the_whole_chain() -> None:
     """IPv4 and IPv6 reach every host over two routers, and TCP works over both."""
     with chain(line(100 * MBPS, None, 0.004)) as hosts:
@@ -199,6 +200,7 @@ def test_both_families_cross_the_whole_chain() -> None:
             assert json.loads(done.stdout)["end"]["sum_received"]["bytes"] > 1_000_000
 
 
+@pytest.mark.beside
 def test_mtu_of_a_link_is_enforced() -> None:
     """A link of MTU 1454 lets TCP through with no packet above it."""
     with chain([Link(), Link(mtu_bytes=1454, up_wire=Wire(loss_every=10**9))]) as hosts:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.netns import Host, Link, chain
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
 NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 OPEN, CLOSED = "0 65534", "1 0"

@@ -157,6 +157,7 @@ def test_counters_agree_with_the_kernels_to_the_byte(
     assert header_bytes == 66
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("engine", ["pysnmp", "direct"])
 def test_the_probe_reads_a_real_snmpd(snmpd: tuple[Host, Host, Path], engine: str) -> None:
     """Version 3 against net-snmp: another implementation of keys and ciphers than ours."""

@@ -54,6 +54,7 @@ def lose(router: Host, tool: str, port: str, every: int) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.beside
 @pytest.mark.usefixtures("reflecting")
 @pytest.mark.parametrize("tool", ["iptables", "ip6tables"])
 @pytest.mark.parametrize(("up", "down"), [(5, None), (None, 4), (5, 4), (10, 2)])
@@ -80,6 +81,7 @@ def test_planted_loss_is_found_to_the_packet(
     assert values["received_count"] == 100 - lost_up - lost_down
 
 
+@pytest.mark.beside
 @pytest.mark.usefixtures("reflecting")
 def test_a_swallowed_direction_is_no_reply(hosts: list[Host]) -> None:
     """UDP is dropped while TCP passes: NO_REPLY, and the partial counts name the direction."""
@@ -91,6 +93,7 @@ def test_a_swallowed_direction_is_no_reply(hosts: list[Host]) -> None:
     assert result["values"]["download_lost_count"] == 100
 
 
+@pytest.mark.beside
 @pytest.mark.usefixtures("reflecting")
 def test_a_black_hole_and_a_refusing_router_are_told_apart(hosts: list[Host]) -> None:
     """All dropped: CONNECT_TIMEOUT. All refused by ICMP: HOST_UNREACHABLE."""
@@ -104,6 +107,7 @@ def test_a_black_hole_and_a_refusing_router_are_told_apart(hosts: list[Host]) ->
     assert (code_of(hole), code_of(refusal)) == ("connect_timeout", "host_unreachable")
 
 
+@pytest.mark.beside
 @pytest.mark.usefixtures("reflecting")
 def test_a_bleached_traffic_class_is_seen_in_its_direction(hosts: list[Host]) -> None:
     """A router that resets DSCP on the way up, or only on the way down."""
@@ -122,6 +126,7 @@ def test_a_bleached_traffic_class_is_seen_in_its_direction(hosts: list[Host]) ->
     assert "download_dscp_kept" not in up
 
 
+@pytest.mark.beside
 def test_a_reflector_that_is_killed_leaves_partial_figures(hosts: list[Host]) -> None:
     """A kill -9 in the middle: a named failure soon, with the figures until then."""
     client, _, server = hosts

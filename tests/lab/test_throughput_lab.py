@@ -111,6 +111,7 @@ def test_directions_are_not_confused() -> None:
     assert abs(errors(found, 20_000_000)["upload"]) < 0.03
 
 
+@pytest.mark.beside
 def test_black_hole_on_the_path() -> None:
     """A path that drops everything is a connect time-out, named as such."""
     with chain([Link(), Link()]) as (client, router, server), responder(server) as far:
@@ -122,6 +123,7 @@ def test_black_hole_on_the_path() -> None:
     assert found.failure.code in (FailureCode.CONNECT_TIMEOUT, FailureCode.HOST_UNREACHABLE)
 
 
+@pytest.mark.beside
 def test_path_that_breaks_midway() -> None:
     """A path that goes silent in the middle of a download is stalled; the bytes so far are kept."""
     rate = Rate(20_000_000)
