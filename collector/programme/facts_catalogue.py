@@ -1,5 +1,6 @@
 """The list of what may be known of a school's network (configs/programme/facts.toml)."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -143,8 +144,9 @@ def load_facts(path: Path | None = None) -> Mapping[str, FactDefinition]:
     return parse_facts(read_bytes(path), str(path))
 
 
+@functools.lru_cache(maxsize=4)
 def parse_facts(raw: bytes, file: str) -> Mapping[str, FactDefinition]:
-    """Read a list; ``file`` names it in messages. Raises ConfigRefused with all mistakes."""
+    """Read a list, once each; ``file`` names it in messages. Raises ConfigRefused, all mistakes."""
     document = parse_toml(raw, file)
     reading = Reading(file)
     reading.only(document, "", ("version", "fact"))

@@ -3,6 +3,7 @@
 Adding a finding is adding a table to that file; nothing else knows their names.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,7 +122,14 @@ def load_findings(
 ) -> Mapping[str, FindingDefinition]:
     """Read a catalogue, or the packaged one, in its order. Raises ConfigRefused."""
     path = path or default_findings()
-    return parse_findings(read_bytes(path), str(path), facts or load_facts())
+    raw = read_bytes(path)
+    return parse_findings(raw, str(path), facts) if facts else _of_packaged_facts(raw, str(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _of_packaged_facts(raw: bytes, file: str) -> Mapping[str, FindingDefinition]:
+    # many parts of a collector ask for the packaged catalogue: it is read once
+    return parse_findings(raw, file, load_facts())
 
 
 def parse_findings(

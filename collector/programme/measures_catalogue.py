@@ -1,5 +1,6 @@
 """Measures (改善策) as data: what each answers, costs and is expected to do to a path."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -117,8 +118,9 @@ def load_measures(
     return parse_measures(read_bytes(path), str(path), known)
 
 
-def parse_measures(raw: bytes, file: str, findings: Sequence[str]) -> MeasureCatalogue:
-    """Read the catalogue; ``file`` names it in messages. Raises ConfigRefused."""
+@functools.lru_cache(maxsize=4)
+def parse_measures(raw: bytes, file: str, findings: tuple[str, ...]) -> MeasureCatalogue:
+    """Read the catalogue, once each; ``file`` names it in messages. Raises ConfigRefused."""
     document = parse_toml(raw, file)
     reading = Reading(file)
     reading.only(document, "", ("table", "model", "measure"))

@@ -68,7 +68,7 @@ def test_a_wrong_catalogue_is_refused_with_key_found_and_allowed(
     """File, key, what was found, what is allowed, and the nearest word."""
     assert old in MEASURES
     with pytest.raises(ConfigRefused) as refused:
-        parse_measures(MEASURES.replace(old, new, 1).encode(), "copy.toml", list(load_findings()))
+        parse_measures(MEASURES.replace(old, new, 1).encode(), "copy.toml", tuple(load_findings()))
     assert said in str(refused.value)
     assert str(refused.value).startswith("copy.toml: ")
 
