@@ -1,5 +1,5 @@
 # One local command equals CI: .ci/run calls `make test` and the longer targets with reduced counts.
-.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb screenshots test-dashboards draw-dashboards clean
+.PHONY: help setup demo test check format lock lab test-wheel test-unit test-lab test-faults test-browser bench-throughput bench-ingest bench-localise bench-causes bench-findings bench-plan test-recordings bench-snmp soak mutate-alerts deb test-deb try-arm64 screenshots test-dashboards draw-dashboards clean
 
 SOURCES := $(shell find agent collector wire configs -type f -not -path '*/__pycache__/*') pyproject.toml requirements/dev.lock
 PYTEST := .venv/bin/pytest
@@ -75,6 +75,10 @@ deb: setup ## the agent as a Debian package, dist/hakaru-agent_*.deb (DEB=--arch
 test-deb: setup ## the package in a clean Debian that boots: install, enrol, upgrade, remove; as root
 	scripts/system-packages debootstrap systemd-container=systemd-nspawn
 	$(PYTEST) -m packaging tests/packaging --timeout 600 -s
+
+try-arm64: ## the arm64 package under qemu-user: install, measure over loopback, purge; as root
+	scripts/system-packages debootstrap qemu-user-static
+	scripts/try-arm64
 
 test-browser: setup ## ndt7 clients of others and the pages in Chromium
 	scripts/system-packages nodejs=node npm=npm chromium=chromium fonts-noto-cjk
