@@ -6,11 +6,8 @@ The tests are steps of one story and run in the order of this file.
 
 import json
 import os
-import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +15,13 @@ from typing import Any
 
 import pytest
 
+from tests.packaging.centre import Centre, enrol, serving
 from tests.packaging.clean_debian import Machine, base, booted
 
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
 WAITING = 50_000
-COLLECTOR = "http://127.0.0.1:8080"
 STATE = "/var/lib/hakaru"
 PYTHON = "/usr/lib/hakaru/bin/python3"
 ONCE = "/etc/systemd/system/hakaru-agent.service.d/once.conf"
@@ -53,29 +50,6 @@ PROBES: Probes = {
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The package of this tree (or HAKARU_DEB), and the same under the version before."""
-    folder = tmp_path_factory.mktemp("debs")
-    if "HAKARU_DEB" in os.environ:
-        new = Path(os.environ["HAKARU_DEB"])
-    else:
-        subprocess.run([ROOT / "scripts/build-deb", f"--out={folder}"], check=True, timeout=500)
-        (new,) = folder.glob("hakaru-agent_*.deb")
-    tree = folder / "tree"
-    subprocess.run(["dpkg-deb", "-R", new, tree], check=True)
-    control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*", "Version: 0.0.9", control.read_text()))
-    (tree / "usr/share/hakaru/only-in-0.0.9").touch()
-    old = folder / "old.deb"
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree, old],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    shutil.rmtree(tree)
-    return {"old": old, "new": new}
-
-
-@pytest.fixture(scope="module")
 def box(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted Debian with nothing of ours but the package files in /root."""
     if os.geteuid() != 0:
@@ -90,28 +64,10 @@ def box(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def database(box: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A collector with one school in the container's network; gives its database."""
-    folder = tmp_path_factory.mktemp("collector")
-    (folder / "schools.csv").write_bytes((ROOT / "configs/examples/schools.csv").read_bytes())
-    command = [sys.executable, "-m", "collector.cli"]
-    environment = {**os.environ, "HAKARU_DATABASE": f"sqlite:///{folder}/city.db"}
-    subprocess.run(
-        [*command, "school", "import", str(folder / "schools.csv")],
-        env=environment, check=True, timeout=60, cwd=folder,
-    )  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            box.outside(*command, "serve", "--listen", COLLECTOR.removeprefix("http://")),
-            env=environment, cwd=folder, stderr=log,
-        )  # fmt: skip
-    box.code = lambda: subprocess.run(  # type: ignore[attr-defined]  # for this story only
-        [*command, "school", "enrol-code", "E001"],
-        env=environment, check=True, timeout=60, cwd=folder, capture_output=True, text=True,
-    ).stdout.split()[-1]  # fmt: skip
-    yield folder / "city.db"
-    process.terminate()
-    process.wait(30)
+def centre(box: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """A collector with one school in the container's network."""
+    with serving(box, tmp_path_factory.mktemp("collector")) as made:
+        yield made
 
 
 def install(box: Machine, name: str) -> float:
@@ -133,14 +89,6 @@ def waiting(box: Machine, folder: Path) -> set[str]:
     return found
 
 
-def delivered(database: Path) -> set[str]:
-    """Result ids that the collector has."""
-    store = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    found = {row[0] for row in store.execute("SELECT result_id FROM result")}
-    store.close()
-    return found
-
-
 def configure(box: Machine, probes: Probes) -> None:
     """Write agent.toml with these tests."""
     tests = [
@@ -151,7 +99,7 @@ def configure(box: Machine, probes: Probes) -> None:
     (box.root / "etc/hakaru/agent.toml").write_text(GENERAL + "\n".join(tests))
 
 
-def run_once(box: Machine, database: Path, probes: Probes) -> dict[str, Any]:
+def run_once(box: Machine, centre: Centre, probes: Probes) -> dict[str, Any]:
     """Let the unit, hardened as it is, run each test once; gives the records by probe."""
     configure(box, probes)
     (box.root / ONCE[1:]).parent.mkdir(exist_ok=True)
@@ -161,9 +109,9 @@ def run_once(box: Machine, database: Path, probes: Probes) -> dict[str, Any]:
     )
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "stop", "hakaru-agent.service")
-    known = delivered(database)
+    known = centre.delivered()
     box.run("systemctl", "start", "hakaru-agent.service", check=False)
-    store = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    store = sqlite3.connect(f"file:{centre.database}?mode=ro", uri=True)
     rows = store.execute("SELECT result_id, probe, record FROM result").fetchall()
     store.close()
     return {probe: json.loads(record) for name, probe, record in rows if name not in known}
@@ -195,18 +143,10 @@ def test_doctor_is_first_aid_before_enrolment(box: Machine) -> None:
     assert box.ask("find", STATE, "!", "-user", "hakaru") == ""
 
 
-@pytest.mark.usefixtures("database")
-def test_enrolment_starts_the_service(box: Machine) -> None:
+def test_enrolment_starts_the_service(box: Machine, centre: Centre) -> None:
     """The code goes through standard input, stands in no log, and the agent runs by itself."""
     configure(box, {"latency": PROBES["latency"]})
-    code = box.code()  # type: ignore[attr-defined]  # set by the fixture
-    ends = time.monotonic() + 60
-    while True:
-        ran = box.run("hakaru-agent", "enrol", given=f"{COLLECTOR}\n{code}\n", check=False)
-        if ran.returncode == 0 or time.monotonic() > ends:
-            break
-        time.sleep(0.5)
-    assert "enrolled for school E001" in ran.stdout, ran.stderr
+    code = enrol(box, centre)
     box.wait("active", "hakaru-agent.service")
     assert box.ask("find", STATE, "!", "-user", "hakaru") == ""
     journal = box.ask("journalctl", "--no-pager", "-o", "verbose")
@@ -214,7 +154,7 @@ def test_enrolment_starts_the_service(box: Machine) -> None:
     assert "E001" in box.ask("/etc/update-motd.d/60-hakaru")
 
 
-def test_hardening_does_not_break_measuring(box: Machine, database: Path) -> None:
+def test_hardening_does_not_break_measuring(box: Machine, centre: Centre) -> None:
     """Every probe that needs no raw packets, run by the unit as it is, gives a good result."""
     options = box.root / "etc/hakaru/responder.env"
     options.write_text(
@@ -222,7 +162,7 @@ def test_hardening_does_not_break_measuring(box: Machine, database: Path) -> Non
     )
     box.run("systemctl", "start", "hakaru-responder.service")
     box.wait("active", "hakaru-responder.service")
-    found = run_once(box, database, PROBES)
+    found = run_once(box, centre, PROBES)
     said = box.log("hakaru-agent.service")
     outcomes = {probe: found.get(probe, {}).get("outcome") for probe in PROBES}
     print(f"\nunder the hardened unit: {outcomes}")
@@ -230,26 +170,26 @@ def test_hardening_does_not_break_measuring(box: Machine, database: Path) -> Non
     assert found["latency"]["context"]["clock_source"] in ("kernel", "collector")
 
 
-def test_raw_packets_need_the_drop_in(box: Machine, database: Path) -> None:
+def test_raw_packets_need_the_drop_in(box: Machine, centre: Centre) -> None:
     """A trace with TCP packets fails with a reason without it, and runs with it."""
     traced = {"traceroute": ("127.0.0.1", 'protocol = "tcp", port = 4443, method = "packets"')}
-    assert run_once(box, database, traced)["traceroute"]["outcome"] == "failed"
+    assert run_once(box, centre, traced)["traceroute"]["outcome"] == "failed"
     folder = "/etc/systemd/system/hakaru-agent.service.d"
     box.run("cp", "/usr/share/hakaru/raw-sockets.conf", folder)
-    found = run_once(box, database, traced)["traceroute"]
+    found = run_once(box, centre, traced)["traceroute"]
     assert found["outcome"] == "ok", f"{found}\n{box.log('hakaru-agent.service')}"
     assert "raw sockets (CAP_NET_RAW)" in box.ask("hakaru-agent", "doctor")
     box.run("rm", f"{folder}/raw-sockets.conf")
 
 
 def test_nothing_waiting_is_lost_by_upgrade_rollback_and_remove(
-    box: Machine, database: Path, tmp_path: Path
+    box: Machine, centre: Centre, tmp_path: Path
 ) -> None:
     """50,000 results wait through new, old, remove and install again; then all are delivered."""
     box.run("rm", "-f", ONCE)
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "stop", "hakaru-agent.path", "hakaru-agent.service")
-    known = delivered(database)
+    known = centre.delivered()
     said = box.run(
         "setpriv", "--reuid=hakaru", "--regid=hakaru", "--init-groups",
         PYTHON, "/usr/local/fill_spool.py", str(WAITING),
@@ -273,7 +213,7 @@ def test_nothing_waiting_is_lost_by_upgrade_rollback_and_remove(
     assert 'source = "local"' in (box.root / "etc/hakaru/agent.toml").read_text()
     box.wait("active", "hakaru-agent.service")
     before, ends = time.monotonic(), time.monotonic() + 240
-    while not accepted <= (found := delivered(database)) and time.monotonic() < ends:
+    while not accepted <= (found := centre.delivered()) and time.monotonic() < ends:
         time.sleep(1)
     print(f"delivered in {time.monotonic() - before:.0f} s")
     assert len(accepted - found) == 0
