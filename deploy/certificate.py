@@ -62,7 +62,10 @@ def _open_to_others(key: Path, *, own: bool) -> Iterator[str]:
     found = key.stat()
     mode = stat.S_IMODE(found.st_mode)
     if mode & ~KEY_MODE:
-        yield f"{key}: mode {mode:04o}, allowed is {KEY_MODE:04o}: others could read it"
+        yield (
+            f"{key}: mode {mode:04o}, allowed is {KEY_MODE:04o}: others could read it: chmod "
+            f"{KEY_MODE:04o} {key}"
+        )
     if own and found.st_uid != secret_files.PROXY:
         yield (
             f"{key}: belongs to {found.st_uid}, the proxy runs as {secret_files.PROXY}: "

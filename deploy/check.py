@@ -174,8 +174,8 @@ def notes(root: Path = ROOT) -> Iterator[str]:
         ]
         if left:
             yield (
-                f"note: {name}: still an example in line {', '.join(left)}: alerts reach nobody "
-                "until it is yours (lines marked CHANGE)"
+                f"note: {name}: still an example in line {', '.join(left)} (marked CHANGE): alerts "
+                "reach nobody, and lead nowhere, until it is yours"
             )
 
 

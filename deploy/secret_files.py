@@ -156,7 +156,10 @@ def _about(file: SecretFile, path: Path, found: os.stat_result, *, own: bool) ->
     elif file.name not in MAY_BE_EMPTY and _is_blank(path, found):
         yield f"{path}: is empty ({file.meaning}): remove it and run sudo python3 -m deploy.prepare"
     if mode & ~mode_of(file):
-        yield f"{path}: mode {mode:04o}, allowed is {mode_of(file):04o}: others could read it"
+        yield (
+            f"{path}: mode {mode:04o}, allowed is {mode_of(file):04o}: others could read it: "
+            "sudo python3 -m deploy.prepare"
+        )
     if own and (found.st_uid, found.st_gid) != (file.user_id, group_of(file)):
         yield (
             f"{path}: belongs to {found.st_uid}:{found.st_gid}, its service runs as "

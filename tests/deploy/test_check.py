@@ -178,7 +178,7 @@ def test_a_wrong_certificate_is_named(env: Path, tls: Path) -> None:
     certificate_for(tls, "hakaru.city.example")
     (tls / "key.pem").chmod(0o644)
     (said,) = check.troubles(env, running=False)
-    assert said.endswith("key.pem: mode 0644, allowed is 0600: others could read it")
+    assert f"{tls / 'key.pem'}: mode 0644, allowed is 0600: others could read it" in said
     (tls / "key.pem").write_bytes(other)
     (tls / "key.pem").chmod(0o600)
     (said,) = check.troubles(env, running=False)
@@ -220,8 +220,8 @@ def test_what_waits_for_own_addresses_is_noted(tmp_path: Path) -> None:
     alerts.write_text("a: b\nsmtp: mail.example:587  # CHANGE\nto: me@city.jp  # CHANGE\n")
     series.write_text("# here. CHANGE\nurl: https://x.example\nother: https://y.example\n")
     first, second = check.notes(tmp_path)
-    assert "alertmanager.yml: still an example in line 2:" in first
-    assert "prometheus.yml: still an example in line 2:" in second
+    assert "alertmanager.yml: still an example in line 2 (marked CHANGE):" in first
+    assert "prometheus.yml: still an example in line 2 (marked CHANGE):" in second
     assert len(list(check.notes())) == 2
 
 
