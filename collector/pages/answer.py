@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from collector.operators.model import Role
 from collector.operators.signed_in import csrf_of, may, signed_in
+from collector.pages.format import moment
 from collector.pages.i18n import LANGUAGES, Words, phrases, words
 from collector.pages.programme_tabs import tabs
 from collector.pages.sources import CITY_NAME, PageSources
@@ -19,6 +20,7 @@ HERE: Final = Path(__file__).resolve().parent
 COOKIE: Final = "hakaru_language"
 YEAR_SECONDS: Final = 365 * 86_400
 MAX_QUERY_CHARACTERS: Final = 60
+MAX_ADDRESS_CHARACTERS: Final = 200
 HEADERS: Final = {
     # nothing from elsewhere, nothing inline: a school's name can never become a script
     "Content-Security-Policy": (
@@ -38,7 +40,7 @@ class Answers:
 
     Beside its own values a template has ``t`` (words), ``root`` (what each link begins with),
     ``csrf`` (hidden field of every form that changes something), ``operator`` (who is signed in,
-    or None) and ``may(role)``.
+    or None), ``may(role)``, and for paper ``printed_at`` and ``source``.
     """
 
     def __init__(self, sources: PageSources) -> None:
@@ -61,6 +63,8 @@ class Answers:
             or text("site.default_city"),
             "operator": None if signed is None else signed.operator,
             "csrf": csrf_of(request),
+            "printed_at": moment(text, self._sources.clock.now()),
+            "source": cut_address(request),
             "may": lambda role: may(request, Role(role)),
         }
         body = self._templates.get_template(template).render(frame | dict(values))
@@ -101,6 +105,11 @@ def root_of(request: Request) -> str:
     """What each link begins with: the path a proxy serves us under, without a slash at its end."""
     root: str = request.scope.get("root_path", "")
     return root.rstrip("/")
+
+
+def cut_address(request: Request) -> str:
+    """Where a printed page came from; without its query, which may hold a secret of a sign-in."""
+    return str(request.url.replace(query="", fragment=""))[:MAX_ADDRESS_CHARACTERS]
 
 
 def cut(text: str) -> str:

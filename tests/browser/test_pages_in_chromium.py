@@ -1,11 +1,14 @@
 """The pages in headless Chromium: they fit both widths and run without a console error."""
 
+import base64
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.machinery import SourceFileLoader
@@ -16,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfReader
 
 from collector import resources
 from collector.demo.fill import fill
@@ -191,6 +195,64 @@ def test_the_network_of_a_school_is_drawn(url: str) -> None:
             assert drawn["ink"] > 1_000
             assert drawn["styles"] == 0
             assert tab.faults() == []
+    finally:
+        browser.close()
+
+
+PRINTED = (
+    "/",
+    "/schools/E023",
+    "/schools/E001/network",
+    "/programme/measures",
+    "/programme/findings",
+)
+PAPER_PIXELS = 710
+"""Width of A4 between the margins, at 96 pixels an inch."""
+ON_PAPER = """(() => {
+  dispatchEvent(new Event("beforeprint"));
+  const seen = (node) => node.getClientRects().length > 0;
+  const canvas = document.querySelector("canvas.printed");
+  const drawn = canvas
+    && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const found = {
+    pressed: [...document.querySelectorAll("nav, form, button, input, select")].filter(seen).length,
+    cut: [...document.querySelectorAll("main *")].filter(seen)
+      .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest("svg"))
+      .map((node) => node.outerHTML.slice(0, 100)),
+    scrolled: [...document.querySelectorAll("main *")].filter((node) => seen(node)
+      && /auto|scroll/.test(getComputedStyle(node).overflowX)).length,
+    paper: getComputedStyle(document.documentElement).backgroundColor,
+    ink: getComputedStyle(document.documentElement).color,
+    drawn: drawn ? drawn.filter((value, at) => at % 4 === 3 && value > 200).length : null,
+  };
+  dispatchEvent(new Event("afterprint"));
+  return found;
+})()"""
+
+
+def test_pages_print_on_white_paper_and_nothing_is_cut(url: str) -> None:
+    """Also of a dark screen: A4 with date, source and page numbers; nothing to press or scroll."""
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser = screenshots().Chromium(shutil.which("chromium"), 60.0)
+    try:
+        tab = Tab(browser, PAPER_PIXELS, 1000)
+        for path in PRINTED:
+            tab.call("Emulation.setEmulatedMedia", media="", features=dark)
+            tab.open(url + path)
+            printed = tab.call("Page.printToPDF", preferCSSPageSize=True)
+            tab.call("Emulation.setEmulatedMedia", media="print", features=dark)
+            found = tab.run(ON_PAPER)
+            assert found["pressed"] == found["scrolled"] == 0, path
+            assert found["cut"] == [], path
+            assert (found["paper"], found["ink"]) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)"), path
+            assert (found["drawn"] is None) == (not path.endswith("/network"))
+            assert found["drawn"] is None or found["drawn"] > 1_000
+            sheets = PdfReader(io.BytesIO(base64.b64decode(printed["data"]))).pages
+            assert [round(float(side)) for side in sheets[0].mediabox[2:]] == [595, 842]
+            text = unicodedata.normalize("NFKC", sheets[0].extract_text())  # of ligatures
+            first = "".join(text.split())
+            for said in ("現在", url + path, f"1/{len(sheets)}"):
+                assert said in first, (path, said)
     finally:
         browser.close()
 

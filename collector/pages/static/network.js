@@ -112,8 +112,9 @@
 
   let drawn = null;
   let was = "";
+  const PAPER_WIDTH = 660; // what fits on A4 beside margins and frame
   const draw = () => {
-    const width = box.clientWidth;
+    const width = paper ? PAPER_WIDTH : box.clientWidth;
     if (!width) return;
     const narrow = width < NARROW;
     const rows = narrow ? data.narrow_rows : data.wide_rows;
@@ -123,6 +124,7 @@
     if (now === was) return;
     was = now;
     if (drawn) drawn.destroy();
+    box.style.width = paper ? `${PAPER_WIDTH}px` : "";
     box.style.height = `${Math.min(height, MOST_HEIGHT)}px`;
     drawn = cytoscape({
       container: box, elements: elements(narrow, step), style: style(narrow, step),
@@ -142,6 +144,22 @@
   draw();
   new ResizeObserver(draw).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  addEventListener("beforeprint", () => { paper = true; draw(); });
-  addEventListener("afterprint", () => { paper = false; draw(); });
+  // what is drawn later than now would not be on paper, so that gets a picture made at once
+  let picture = null;
+  addEventListener("beforeprint", () => {
+    paper = true;
+    draw();
+    picture = drawn.renderer().bufferCanvasImage({ full: false, scale: 2 });
+    picture.className = "printed";
+    picture.style.width = `${PAPER_WIDTH}px`;
+    picture.style.height = "auto";
+    box.after(picture);
+    box.classList.add("screen");
+  });
+  addEventListener("afterprint", () => {
+    paper = false;
+    picture.remove();
+    box.classList.remove("screen");
+    draw();
+  });
 })();

@@ -19,7 +19,10 @@
   const clockFormat = new Intl.DateTimeFormat(locale, { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const fullFormat = new Intl.DateTimeFormat(locale, { ...zone, month: "short", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const speed = (value) => `${new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: true }).format(value)} Mbit/s`;
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  let paper = false; // colours for printing
+  const light = { "--ink": "#000000", "--soft": "#333333", "--line": "#999999", "--met": "#0b5485", "--lesson": "#5c4400", "--open": "#444444", "--not-met": "#a13208" };
+  const colour = (name) =>
+    paper ? light[name] : getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const shapes = {
     quiet(context, x, y, size) {
@@ -178,7 +181,10 @@
   box.dataset.plotTop = plot.bbox.top / ratio;
   if (anyFailed) box.dataset.failedBottom = (failedStrip(plot).top + failedStrip(plot).height) / ratio;
   new ResizeObserver(() => {
-    if (box.clientWidth && box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: 320 });
+    if (!paper && box.clientWidth && box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: 320 });
   }).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw());
+  const PAPER_WIDTH = 660; // what fits on A4 beside margins and frame
+  addEventListener("beforeprint", () => { paper = true; plot.setSize({ width: PAPER_WIDTH, height: 260 }); });
+  addEventListener("afterprint", () => { paper = false; plot.setSize({ width: box.clientWidth, height: 320 }); });
 })();
