@@ -126,6 +126,25 @@ ROLE: Final[Words] = {
     "controller": _word("無線コントローラー", "controller"),
     "access_point": _word("アクセスポイント", "access point"),
 }
+# the verdict of a bottleneck test, and where its narrow piece lies
+BOTTLENECK: Final[Words] = {
+    "link": _word("区間を特定", "one link"),
+    "range": _word("複数の区間のどれか", "one of several links"),
+    "none": _word("混雑なし", "no queue"),
+    "cannot_tell": _word("判断不可", "cannot tell"),
+}
+NARROW: Final[Words] = {
+    "within_lan": _word("校内", "within the school"),
+    "beyond_lan": _word("校外", "beyond the school"),
+    "cannot_tell": _word("判断不可", "cannot tell"),
+}
+
+
+def of_pages(section: str) -> Words:
+    """Words of the collector's own pages, so that both say the same."""
+    texts = Path(__file__).parents[2] / "collector" / "pages" / "texts" / "pages.toml"
+    entries = tomllib.loads(texts.read_text("utf-8"))[section]
+    return {code: _word(*both) for code, both in entries.items()}
 
 
 def catalogue(table: str) -> Words:

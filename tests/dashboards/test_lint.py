@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.localise.decide import Kind as Verdict
+from agent.localise.segments import Segment as Narrow
 from collector.fleet.health import State as AgentState
 from collector.judge.bands import DEFAULT_BANDS
 from collector.judge.model import Status
@@ -72,6 +74,8 @@ def test_every_code_has_its_word() -> None:
         (AgentState, words.AGENT_STATE),
         (Outcome, words.OUTCOME),
         (Line, words.LINE),
+        (Verdict, words.BOTTLENECK),
+        (Narrow, words.NARROW),
     ):
         assert {one.value for one in known} == set(table)
     assert [band.label for band in DEFAULT_BANDS] == list(words.BAND)

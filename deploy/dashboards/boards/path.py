@@ -17,7 +17,7 @@ from deploy.dashboards.boards.shared import (
     TO,
 )
 from deploy.dashboards.spec import Board, Column, Panel, Prom, Section
-from deploy.dashboards.words import Text
+from deploy.dashboards.words import BOTTLENECK, NARROW, Text
 
 
 def _by_segment(series: str, quantile: float) -> Prom:
@@ -77,9 +77,9 @@ _WHERE: Final = Section(
         table(
             Text("混雑する場所の判定", "Where a queue stands under load"),
             Text(
-                "期間内のボトルネック測定の判定の件数（学校と方向の別なし）。link は区間を特定、range は複数の区間、none は混雑なし。",
-                "Verdicts of the bottleneck tests in the range. link: one link is named, range: several"
-                " come into question, none: no queue.",
+                "期間内のボトルネック測定の判定の件数（学校と方向の別なし）。「複数の区間のどれか」は、間の機器が答えず絞れなかったもの。",
+                "Verdicts of the bottleneck tests in the range. One of several links: devices between"
+                " them did not answer.",
             ),
             "SELECT r.said ->> 'download_verdict' AS verdict,"
             " coalesce(r.said ->> 'download_segment', '-') AS segment,"
@@ -88,8 +88,8 @@ _WHERE: Final = Section(
             " WHERE r.probe = 'bottleneck' AND r.outcome = 'ok'"
             f" AND r.started_at {IN_RANGE} AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
             columns={
-                "verdict": Column(Text("判定", "Verdict")),
-                "segment": Column(Text("区間", "Segment")),
+                "verdict": Column(Text("判定", "Verdict"), words=BOTTLENECK),
+                "segment": Column(Text("区間", "Segment"), words=NARROW),
                 "results": Column(Text("件数", "Results"), "none"),
                 "schools": Column(Text("学校数", "Schools"), "none"),
             },

@@ -38,6 +38,7 @@ from deploy.dashboards.words import (
     Text,
     Word,
     catalogue,
+    of_pages,
 )
 
 _HERE: Final = f'school="$school",{SHOWN}'
@@ -175,9 +176,9 @@ _SPEED: Final = Section(
             f" FROM dashboard.result r WHERE r.school = {ONE}"
             f" AND r.started_at {IN_RANGE} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
             columns={
-                "probe": Column(Text("測定", "Test")),
+                "probe": Column(Text("測定", "Test"), words=of_pages("probe")),
                 "outcome": Column(Text("結果", "Outcome"), words=OUTCOME),
-                "failure": Column(Text("失敗の種類", "Failure")),
+                "failure": Column(Text("失敗の種類", "Failure"), words=of_pages("failure")),
                 "results": Column(Text("件数", "Results"), "none"),
             },
         ),
