@@ -59,6 +59,7 @@ ELSEWHERE = {
 NOT_OURS = {
     "make": "tests/promises/test_documents.py: the target exists; CI runs most of them",
     "export": "sets what the test sets",
+    "curl": "asks a collector that runs: tests/collector/test_pages.py bounds the same",
     "docker": "no engine here: tests/deploy checks the file, make stack runs its services",
     "for": "enrol-code 84 times, which is typed for one school",
     "git": "fetches a release",
@@ -66,6 +67,8 @@ NOT_OURS = {
     "systemctl": "make test-deb",
     "mkdir": "make test-deb",
     "cp": "make test-deb, tests/deploy",
+    "promtool": "tests/alerts",
+    "amtool": "tests/alerts",
     "python": "tests/dashboards",
     "python3": "tests/deploy",
 }
