@@ -100,6 +100,7 @@ def booted(base: Path, root: Path, *binds: str) -> Iterator[Machine]:
             process.kill()
             process.wait()
         shutil.rmtree(root, ignore_errors=True)
+        console.unlink(missing_ok=True)
 
 
 def _ready(process: "subprocess.Popen[bytes]", console: Path) -> int:
