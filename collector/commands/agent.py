@@ -3,14 +3,14 @@
 import argparse
 import json
 import random
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import on_store
 from collector.commands.code_shown import add_code_options, check_code_options, show_code
-from collector.commands.common import FAILED, OK, add_database, open_store, reporting
+from collector.commands.common import OK, add_database, reporting
 from collector.fleet.changes import ChangeRefused, FleetChanges, find
 from collector.fleet.health import State
 from collector.fleet.roster import Member, roster
@@ -69,20 +69,13 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 where it cannot be done."""
-    return reporting(lambda: _with_store(options))
+    return reporting(lambda: _told(options))
 
 
-def _with_store(options: argparse.Namespace) -> int:
+def _told(options: argparse.Namespace) -> int:
     if options.action == "replace":
         check_code_options(options)
-    store = open_store(options)
-    try:
-        return _ACTIONS[options.action](options, store)
-    except ChangeRefused as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+    return on_store(options, lambda store: _ACTIONS[options.action](options, store), ChangeRefused)
 
 
 def _list(options: argparse.Namespace, store: Store) -> int:

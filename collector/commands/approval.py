@@ -1,13 +1,14 @@
 """``hakaru-collector approval``: who approved that a school's network is searched or heard."""
 
 import argparse
-import sys
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from collector.clock import SystemClock
-from collector.commands.common import FAILED, OK, add_database, open_store, reporting
-from collector.judge.week import JST, local
+from collector.commands.actions import on_store
+from collector.commands.common import OK, add_database, reporting
+from collector.commands.times import moment
+from collector.judge.week import local
 from collector.operators.audit import cli_actor
 from collector.policy import approval
 from collector.policy.change import Author, ChangeRefused
@@ -70,18 +71,7 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 where it was refused."""
-    return reporting(lambda: _told(options))
-
-
-def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
-    try:
-        return _act(options, store)
-    except ChangeRefused as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+    return reporting(lambda: on_store(options, lambda store: _act(options, store), ChangeRefused))
 
 
 def _act(options: argparse.Namespace, store: Store) -> int:
@@ -126,14 +116,5 @@ def _line(one: approval.Granted, now: datetime) -> str:
     )
 
 
-def _moment(name: str, text: str, start: datetime) -> datetime:
-    number, unit = text[:-1], text[-1:]
-    if unit == "d" and number.isdecimal() and len(number) < 4:
-        return start + timedelta(days=int(number))
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise ChangeRefused(
-            f"{name}: found {text[:40]!r}, allowed is 30d or 2027-05-15T17:00"
-        ) from None
-    return given if given.tzinfo is not None else given.replace(tzinfo=JST)
+def _moment(option: str, text: str, start: datetime) -> datetime:
+    return moment(option, text, start, "30d or 2027-05-15T17:00", {"d": 3})

@@ -10,12 +10,11 @@ from random import SystemRandom
 from typing import Any, Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
     FAILED,
     OK,
     BadArguments,
-    add_database,
-    open_store,
     reporting,
 )
 from collector.judge.week import local
@@ -35,24 +34,14 @@ from collector.programme.findings_catalogue import load_findings
 from collector.programme.model import Decided, Decision, EditedMeanwhile, Grade
 from collector.store.interface import Store
 
-_EXAMPLE: Final = "Example: hakaru-collector assessment "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}show E001{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = Actions(command, "assessment", "show E001")
 
-    def add(name: str, words: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=words,
-            description=f"{words.capitalize()}.",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
+    def add(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        parser = actions.add(name, summary, example)
         parser.add_argument("school", metavar="CODE", help="of the school")
-        add_database(parser)
         return parser
 
     add("show", "show what was noted at a school", "E001").add_argument(
@@ -98,21 +87,23 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 where it was refused."""
-    return reporting(lambda: _told(options))
+    return reporting(
+        lambda: on_store(
+            options,
+            lambda store: _act(options, store),
+            AttachmentRefused,
+            DecisionRefused,
+            EditedMeanwhile,
+            FactRefused,
+        )
+    )
 
 
-def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
-    try:
-        if store.school(options.school) is None:
-            print(f"there is no school {options.school!r}: see school list", file=sys.stderr)
-            return FAILED
-        return _ACTIONS[options.action](options, store, SystemClock().now())
-    except (AttachmentRefused, DecisionRefused, EditedMeanwhile, FactRefused) as refused:
-        print(refused, file=sys.stderr)
+def _act(options: argparse.Namespace, store: Store) -> int:
+    if store.school(options.school) is None:
+        print(f"there is no school {options.school!r}: see school list", file=sys.stderr)
         return FAILED
-    finally:
-        store.close()
+    return _ACTIONS[options.action](options, store, SystemClock().now())
 
 
 def _show(options: argparse.Namespace, store: Store, _now: datetime) -> int:

@@ -3,22 +3,19 @@
 import argparse
 import json
 import random
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any, Final
 
 from collector.clock import SystemClock
 from collector.commands import measure_ask, measure_file
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
-    FAILED,
     OK,
     BadArguments,
-    add_database,
-    open_store,
     reporting,
 )
+from collector.commands.times import day
 from collector.judge.week import local
 from collector.operators.audit import cli_actor
 from collector.policy.change import Author
@@ -29,31 +26,20 @@ from collector.programme.model import Assignment, EditedMeanwhile, MeasureState
 from collector.programme.whom import WhomRefused
 from collector.store.interface import Store
 
-_EXAMPLE: Final = "Example: hakaru-collector measure"
-_DATABASE: Final = "--database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE} list --state planned {_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = Actions(command, "measure", "list --state planned")
 
     def action(name: str, summary: str, example: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(
-            name,
-            help=summary,
-            description=f"{summary.capitalize()}.",
-            epilog=f"{_EXAMPLE} {name} {example} {_DATABASE}".replace("  ", " "),
-        )
+        made = actions.add(name, summary, example)
         made.add_argument("--json", action="store_true", help="one JSON object; money in yen")
-        add_database(made)
         return made
 
-    catalogue = actions.add_parser(
+    catalogue = actions.add_without_database(
         "catalogue",
-        help="list the measures there are, with their costs",
-        description="Lists the measures of the catalogue: what they answer, cost and do.",
-        epilog=f"{_EXAMPLE} catalogue",
+        "list the measures there are, with their costs",
+        "Lists the measures of the catalogue: what they answer, cost and do.",
     )
     catalogue.add_argument("--json", action="store_true", help="one JSON object; money in yen")
     listing = action("list", "list the measures of schools", "--state planned")
@@ -69,11 +55,11 @@ def configure(command: argparse.ArgumentParser) -> None:
         "change", "change what is said of a measure", "5ad9503e --state ordered --cost-yen 240000"
     )
     change.add_argument("--state", choices=["planned", "ordered", "done", "cancelled"])
-    change.add_argument("--done-on", metavar="DAY", type=_day, help="with --state done")
+    change.add_argument("--done-on", metavar="DAY", type=day, help="with --state done")
     _add_details(change)
     cancel = action("cancel", "cancel a measure", "5ad9503e")
     done = action("done", "say that a measure was carried out", "5ad9503e --on 2027-08-03")
-    done.add_argument("--on", metavar="DAY", type=_day, help="default: today in Japan")
+    done.add_argument("--on", metavar="DAY", type=day, help="default: today in Japan")
     show = action("show", "show one measure", "5ad9503e")
     for one in (change, cancel, done, show):
         one.add_argument("id", metavar="ID", help="its id, or the first letters of it")
@@ -93,36 +79,23 @@ def run(options: argparse.Namespace) -> int:
 def _told(options: argparse.Namespace) -> int:
     if options.action == "catalogue":
         return _catalogue(options)
-    store = open_store(options)
+    action = (_ACTIONS | measure_ask.ACTIONS | measure_file.ACTIONS)[options.action]
     try:
-        actions = _ACTIONS | measure_ask.ACTIONS | measure_file.ACTIONS
-        return actions[options.action](options, store)
-    except (MeasureRefused, EditedMeanwhile) as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
+        return on_store(
+            options, lambda store: action(options, store), MeasureRefused, EditedMeanwhile
+        )
     except WhomRefused as refused:
         raise BadArguments(str(refused)) from None
-    finally:
-        store.close()
 
 
 def _add_details(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--planned-on", metavar="DAY", type=_day, help="YYYY-MM-DD")
+    parser.add_argument("--planned-on", metavar="DAY", type=day, help="YYYY-MM-DD")
     parser.add_argument("--cost-yen", metavar="YEN", type=int, help="what it costs once")
     parser.add_argument("--subsidy-yen", metavar="YEN", type=int, help="what a subsidy pays of it")
     parser.add_argument(
         "--finding", metavar="ID", action="append", help="which it answers; may be repeated"
     )
     parser.add_argument("--note", metavar="TEXT")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"found {text[:20]!r}, allowed is a day such as 2027-08-01"
-        ) from None
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

@@ -4,24 +4,23 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 from collector.clock import SystemClock
 from collector.commands import policy_measure
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
     FAILED,
     OK,
     REFUSED,
     BadArguments,
     add_calendar,
-    add_database,
     calendars_of,
-    open_store,
     reporting,
 )
 from collector.commands.scopes import add_scope, scope_if_any, scope_of
+from collector.commands.times import day
 from collector.judge.week import local
 from collector.operators.audit import cli_actor
 from collector.policy import change, describe, table
@@ -34,63 +33,54 @@ from wire.measurement import Json
 from wire.planning.forecast import MOST_DAYS
 from wire.policy import PolicyRefused
 
-_EXAMPLE: Final = "Example: hakaru-collector policy "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}set --city configs/examples/policy.toml{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def add(name: str, words: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=words,
-            description=words.capitalize() + ".",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
-        add_database(parser)
-        return parser
-
-    show = add("show", "show a layer, or with --effective what a school goes by", "--school E001")
+    actions = Actions(command, "policy", "set --city configs/examples/policy.toml")
+    show = actions.add(
+        "show", "show a layer, or with --effective what a school goes by", "--school E001"
+    )
     add_scope(show)
     show.add_argument("--effective", action="store_true", help="all layers together (--school)")
     show.add_argument("--revision", type=int, metavar="N", help="an older version")
     add_calendar(show)
-    setting = add("set", "lay down a policy for a city, group, list or school", "--city city.toml")
+    setting = actions.add(
+        "set", "lay down a policy for a city, group, list or school", "--city city.toml"
+    )
     add_scope(setting)
     setting.add_argument("file", metavar="FILE", type=Path, help="TOML or .json; docs/policy.md")
     setting.add_argument("--note", default="", help="why, kept with the version")
     add_calendar(setting)
-    removing = add("remove", "remove the layer of a scope", "--school E001")
+    removing = actions.add("remove", "remove the layer of a scope", "--school E001")
     add_scope(removing)
     removing.add_argument("--note", default="", help="why, kept with the version")
     add_calendar(removing)
-    history = add("history", "show who laid down what when", "--city")
+    history = actions.add("history", "show who laid down what when", "--city")
     add_scope(history, required=False)
     history.add_argument("--limit", type=int, default=50, metavar="N", help="most lines")
-    diff = add("diff", "compare a file or version with what is in force", "--city city.toml")
+    diff = actions.add(
+        "diff", "compare a file or version with what is in force", "--city city.toml"
+    )
     add_scope(diff)
     diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help="TOML or .json")
     diff.add_argument("--revision", type=int, metavar="N", help="compare this version with before")
-    preview = add(
+    preview = actions.add(
         "preview", "show tests per window and bytes of the coming days", "--school E001 --days 7"
     )
     preview.add_argument("--school", required=True, metavar="CODE", help="whose policy")
     preview.add_argument("--days", type=int, default=7, metavar="N", help="how far (default 7)")
-    preview.add_argument("--from", dest="first", type=_day, metavar="DATE", help="default: today")
+    preview.add_argument("--from", dest="first", type=day, metavar="DATE", help="default: today")
     preview.add_argument("--file", type=Path, metavar="FILE", help="with this as its layer")
     preview.add_argument("--city", action="store_true", help="FILE is the layer of the city")
     preview.add_argument("--json", action="store_true", help="one JSON object")
     add_calendar(preview)
-    listing = add("list", "show the named lists, or say what one holds", "north E001 E002")
+    listing = actions.add("list", "show the named lists, or say what one holds", "north E001 E002")
     listing.add_argument("name", metavar="NAME", nargs="?", help="of the list to change")
     listing.add_argument("codes", metavar="CODE", nargs="*", help="all its schools")
     listing.add_argument("--remove", action="store_true", help="remove the list")
     add_calendar(listing)
     policy_measure.configure(
-        add(
+        actions.add(
             "measure-now",
             "have a school's agent measure once",
             "--school E001 --probe latency --target centre.example --wait 120",
@@ -104,18 +94,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
     try:
-        return _ACTIONS[options.action](options, store)
+        return on_store(
+            options, lambda store: _ACTIONS[options.action](options, store), change.ChangeRefused
+        )
     except PolicyRefused as refused:
         print("\n".join(refused.mistakes), file=sys.stderr)
         print("nothing was changed", file=sys.stderr)
         return REFUSED
-    except change.ChangeRefused as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
 
 
 def _read(path: Path) -> dict[str, Json]:
@@ -254,15 +240,6 @@ def _school(store: Store, code: str) -> School:
     if school is None:
         raise change.ChangeRefused(f"there is no school {code!r}: see hakaru-collector school list")
     return school
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"found {text[:20]!r}, allowed is a day such as 2026-07-01"
-        ) from None
 
 
 _ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Store], int]]] = {

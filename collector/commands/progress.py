@@ -4,20 +4,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
-    FAILED,
     OK,
     REFUSED,
     BadArguments,
-    add_database,
-    open_store,
     reporting,
 )
+from collector.commands.times import day
 from collector.judge.week import local
 from collector.operators.audit import cli_actor
 from collector.programme import progress_rows
@@ -35,50 +34,37 @@ from collector.programme.standing import DEADLINE, Standing, deadline_of, standi
 from collector.schools.table import MAX_FILE_BYTES, ImportRefused
 from collector.store.interface import Store
 
-_EXAMPLE: Final = "Example: hakaru-collector progress "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}show{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def add(name: str, words: str, more: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=words,
-            description=f"{words.capitalize()}. {more}",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
-        add_database(parser)
-        return parser
-
-    show = add("show", "show where the city stands", "Counts, deadline, rate, each school.", "")
+    actions = Actions(command, "progress", "show")
+    show = actions.add(
+        "show", "show where the city stands", more="Counts, deadline, rate, each school."
+    )
     show.add_argument("--school", metavar="CODE", help="one school with its history")
     show.add_argument("--json", action="store_true", help="one JSON object")
-    setting = add(
-        "set", "set where a school stands", "Audited.", "E001 investigating --assessor 調査班"
+    setting = actions.add(
+        "set", "set where a school stands", "E001 investigating --assessor 調査班", more="Audited."
     )
     setting.add_argument("school", metavar="CODE", help="of the school")
     setting.add_argument("state", choices=[state.value for state in State], help="its state")
-    setting.add_argument("--since", type=_day, metavar="DATE", help="since when; default today")
-    setting.add_argument("--planned", type=_day, metavar="DATE", help="day of the assessment")
+    setting.add_argument("--since", type=day, metavar="DATE", help="since when; default today")
+    setting.add_argument("--planned", type=day, metavar="DATE", help="day of the assessment")
     setting.add_argument("--assessor", metavar="NAME", help="who assesses")
     setting.add_argument("--note", metavar="TEXT", help="a note")
-    deadline = add(
+    deadline = actions.add(
         "deadline",
         "set the day by which all problems are to be identified",
-        "Without one: the end of the running fiscal year.",
         "2025-03-31",
+        more="Without one: the end of the running fiscal year.",
     )
-    deadline.add_argument("day", metavar="DATE", nargs="?", type=_day)
+    deadline.add_argument("day", metavar="DATE", nargs="?", type=day)
     for name, words in (("export", "write a table as a file"), ("import", "take a table in")):
-        parser = add(
+        parser = actions.add(
             name,
             words,
-            "CSV or XLSX; whole or not at all.",
             f"{'--table progress ' if name == 'import' else ''}progress.xlsx",
+            more="CSV or XLSX; whole or not at all.",
         )
         parser.add_argument("file", metavar="FILE", type=Path, help="name ending .csv or .xlsx")
         parser.add_argument(
@@ -96,19 +82,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
+    action, now = _ACTIONS[options.action], SystemClock().now()
     try:
-        return _ACTIONS[options.action](options, store, SystemClock().now())
+        return on_store(
+            options, lambda store: action(options, store, now), ProgressRefused, EditedMeanwhile
+        )
     except ImportRefused as refused:
         messages = [str(mistake) for mistake in refused.mistakes]
         print("\n".join(messages), file=sys.stderr)
         print(f"{len(messages)} mistakes: nothing was changed", file=sys.stderr)
         return REFUSED
-    except (ProgressRefused, EditedMeanwhile) as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
 
 
 def _show(options: argparse.Namespace, store: Store, now: datetime) -> int:
@@ -229,15 +212,6 @@ def _import(options: argparse.Namespace, store: Store, now: datetime) -> int:
     else:
         print(f"{len(taken.changed)} changed, {taken.unchanged_count} unchanged")
     return OK
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"found {text[:20]!r}, allowed is a day such as 2026-07-01"
-        ) from None
 
 
 _ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Store, datetime], int]]] = {

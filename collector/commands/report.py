@@ -6,17 +6,16 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from collector.clock import Clock, SystemClock
 from collector.commands import report_delivery
+from collector.commands.actions import Actions
 from collector.commands.common import (
     FAILED,
     OK,
     BadArguments,
     add_calendar,
     add_criteria,
-    add_database,
     calendars_of,
     criteria_of,
     open_store,
@@ -42,26 +41,11 @@ from collector.shown import Shown
 from collector.store.interface import Store
 from wire.codec import format_time
 
-_EXAMPLE: Final = "Example: hakaru-collector report "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}weekly --out reports{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def add(name: str, summary: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}".replace("  ", " "),
-        )
-        add_database(parser)
-        return parser
-
-    weekly = add(
+    actions = Actions(command, "report", "weekly --out reports")
+    weekly = actions.add(
         "weekly",
         "issue the report of a week and write its files; late data make a new revision",
         "--week 2026-W23 --format pdf,xlsx --out reports",
@@ -93,10 +77,12 @@ def configure(command: argparse.ArgumentParser) -> None:
     weekly.add_argument("--json", action="store_true", help="one JSON object about what was done")
     add_criteria(weekly)
     add_calendar(weekly)
-    listing = add("list", "list what was issued", "--week 2026-W23")
+    listing = actions.add("list", "list what was issued", "--week 2026-W23")
     listing.add_argument("--week", type=parse_week, help="of one week only")
-    show = add("show", "print an issued report as JSON", "--week 2026-W23 --revision 1")
-    compare = add("diff", "say what two revisions of a week say otherwise", "--week 2026-W23")
+    show = actions.add("show", "print an issued report as JSON", "--week 2026-W23 --revision 1")
+    compare = actions.add(
+        "diff", "say what two revisions of a week say otherwise", "--week 2026-W23"
+    )
     for parser in (show, compare):
         parser.add_argument("--week", type=parse_week, required=True, help="such as 2026-W23")
     show.add_argument("--revision", type=int, metavar="N", help="default: the newest")
@@ -107,7 +93,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     for parser in (listing, show, compare):
         parser.add_argument("--json", action="store_true", help="as JSON")
         _add_language(parser)
-    report_delivery.configure(add)
+    report_delivery.configure(actions.add)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
     FAILED,
     OK,
     BadArguments,
     add_criteria,
-    add_database,
     criteria_of,
-    open_store,
     reporting,
 )
 from collector.judge.criteria import Criteria
@@ -31,24 +30,15 @@ from collector.programme.sample.propose import propose
 from collector.programme.sample.strata import SampleRefused
 from collector.store.interface import Store
 
-_EXAMPLE: Final = "Example: hakaru-collector sample "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
 MAX_FILE_BYTES: Final = 100_000
 
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}propose --size 9{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = Actions(command, "sample", "propose --size 9")
 
-    def add(name: str, text: str, more: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=text,
-            description=f"{text.capitalize()}. {more}",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
-        add_database(parser)
+    def add(name: str, summary: str, example: str = "", *, more: str) -> argparse.ArgumentParser:
+        parser = actions.add(name, summary, example, more=more)
         add_criteria(parser)
         parser.add_argument("--json", action="store_true", help="one JSON object")
         parser.add_argument(
@@ -59,30 +49,34 @@ def configure(command: argparse.ArgumentParser) -> None:
     proposing = add(
         "propose",
         "propose a sample",
-        "The most balanced one by size, region and line; among equals the seed decides. "
-        "Nothing is kept.",
         "--size 9",
+        more=(
+            "The most balanced one by size, region and line; among equals the seed decides. "
+            "Nothing is kept."
+        ),
     )
     proposing.add_argument("--size", type=int, required=True, metavar="N", help="schools in it")
     proposing.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    judging = add("judge", "judge a list of schools", "As a proposal is judged.", "E001 E017 J060")
+    judging = add(
+        "judge", "judge a list of schools", "E001 E017 J060", more="As a proposal is judged."
+    )
     adopting = add(
         "adopt",
         "adopt a list of schools",
-        "Marks these schools and no others as sample schools; audited.",
         "--file codes.txt --note 'agreed with the line operator'",
+        more="Marks these schools and no others as sample schools; audited.",
     )
     for one in (judging, adopting):
         one.add_argument("codes", metavar="CODE", nargs="*", help="of a school")
         one.add_argument("--file", type=Path, metavar="FILE", help="codes, divided by blanks")
     adopting.add_argument("--seed", type=int, metavar="N", help="it was proposed with this seed")
     adopting.add_argument("--note", default="", metavar="TEXT", help="why, kept with it")
-    add("show", "show the sample in force", "With what it shows and what it can miss.", "")
+    add("show", "show the sample in force", more="With what it shows and what it can miss.")
     swapping = add(
         "swap",
         "show what another school instead would change",
-        "Nothing is kept: adopt the list to keep it.",
         "E017 E024",
+        more="Nothing is kept: adopt the list to keep it.",
     )
     swapping.add_argument("out", metavar="OUT", help="code of the school to leave")
     swapping.add_argument("into", metavar="IN", help="code of the school to come in")
@@ -94,15 +88,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _told(options: argparse.Namespace) -> int:
-    criteria = criteria_of(options)
-    store = open_store(options)
-    try:
-        return _ACTIONS[options.action](options, store, criteria)
-    except (SampleRefused, EditedMeanwhile) as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+    action, criteria = _ACTIONS[options.action], criteria_of(options)
+    return on_store(
+        options, lambda store: action(options, store, criteria), SampleRefused, EditedMeanwhile
+    )
 
 
 def _propose(options: argparse.Namespace, store: Store, criteria: Criteria) -> int:

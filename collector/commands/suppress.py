@@ -1,21 +1,21 @@
 """``hakaru-collector suppress``: have a school, a group or everybody measure nothing."""
 
 import argparse
-import sys
-from datetime import datetime, timedelta
 from typing import Final
 
 from collector.clock import SystemClock
-from collector.commands.common import FAILED, OK, add_database, open_store, reporting
+from collector.commands.actions import on_store
+from collector.commands.common import FAILED, OK, add_database, reporting
 from collector.commands.scopes import add_scope, scope_of
-from collector.judge.week import JST, local
+from collector.commands.times import moment
+from collector.judge.week import local
 from collector.operators.audit import cli_actor
 from collector.policy import suppression
 from collector.policy.change import Author, ChangeRefused
 from collector.store.interface import Store
 
 _DATABASE: Final = " --database sqlite:///hakaru.db"
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+_WHEN: Final = "30m, 2h, 3d or 2027-04-15T12:30"
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -56,18 +56,7 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 where it was refused."""
-    return reporting(lambda: _told(options))
-
-
-def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
-    try:
-        return _act(options, store)
-    except ChangeRefused as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+    return reporting(lambda: on_store(options, lambda store: _act(options, store), ChangeRefused))
 
 
 def _act(options: argparse.Namespace, store: Store) -> int:
@@ -82,20 +71,7 @@ def _act(options: argparse.Namespace, store: Store) -> int:
         count = suppression.lift(store, scope, author)
         print(f"{count} suppressions of {scope} lifted; agents hear of it within a minute")
         return OK if count else FAILED
-    until = _until(options.until, now)
+    until = moment("--until", options.until, now, _WHEN, {"m": 5, "h": 5, "d": 5})
     suppression.suppress(store, scope, until, options.reason, author)
     print(f"{scope} measures nothing until {local(until):%F %R}; agents hear of it within a minute")
     return OK
-
-
-def _until(text: str, now: datetime) -> datetime:
-    number, unit = text[:-1], text[-1:]
-    if number.isdecimal() and len(number) < 6 and unit in _UNITS:
-        return now + timedelta(**{_UNITS[unit]: int(number)})
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise ChangeRefused(
-            f"--until: found {text[:40]!r}, allowed is 30m, 2h, 3d or 2027-04-15T12:30"
-        ) from None
-    return given if given.tzinfo is not None else given.replace(tzinfo=JST)

@@ -2,21 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
     FAILED,
     OK,
     BadArguments,
     add_calendar,
     add_criteria,
-    add_database,
     calendars_of,
     criteria_of,
-    open_store,
     reporting,
 )
 from collector.operators.audit import cli_actor
@@ -34,55 +32,48 @@ from collector.programme.survey_table import survey_sheet
 from collector.shown import Shown
 from collector.store.interface import Store
 
-_EXAMPLE: Final = "Example: hakaru-collector survey "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
-
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}show{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = Actions(command, "survey", "show")
 
-    def add(name: str, text: str, more: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=text,
-            description=f"{text.capitalize()}. {more}",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
-        add_database(parser)
+    def add(name: str, summary: str, example: str = "", *, more: str) -> argparse.ArgumentParser:
+        parser = actions.add(name, summary, example, more=more)
         add_criteria(parser)
         return parser
 
     refreshing = add(
         "refresh",
         "make the measured facts anew",
-        "From verdicts, results and roll-ups of the last four weeks. A serving collector does it "
-        "once a day.",
-        "",
+        more=(
+            "From verdicts, results and roll-ups of the last four weeks. "
+            "A serving collector does it once a day."
+        ),
     )
     add_calendar(refreshing)
     showing = add(
         "show",
         "show the survey of the city, or of one school with its evidence",
-        "Contradictions come first.",
         "E001",
+        more="Contradictions come first.",
     )
     showing.add_argument("code", metavar="CODE", nargs="?", help="of a school; none: the city")
     confirming = add(
         "confirm",
         "confirm the survey of schools as it stands",
-        "Likely findings are kept as confirmed, unlikely ones as rejected; what cannot be told "
-        "stays open. The school becomes 'identified'.",
         "E001 E002 --note 'meeting of 18 May'",
+        more=(
+            "Likely findings are kept as confirmed, unlikely ones as rejected; what cannot be told "
+            "stays open. The school becomes 'identified'."
+        ),
     )
     confirming.add_argument("codes", metavar="CODE", nargs="+", help="of a school")
     confirming.add_argument("--note", default="", metavar="TEXT", help="kept with each decision")
     exporting = add(
         "export",
         "write the survey as a table, one line a school and finding",
-        "The ending of FILE decides: .csv or .xlsx.",
         "survey.xlsx",
+        more="The ending of FILE decides: .csv or .xlsx.",
     )
     exporting.add_argument("file", metavar="FILE", type=Path, help="to be written")
     for one in (showing, confirming, exporting):
@@ -93,19 +84,14 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 where something was refused, 2 for bad arguments."""
-    return reporting(lambda: _told(options))
-
-
-def _told(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace, Store], int] = _ACTIONS[options.action]
-    store = open_store(options)
-    try:
-        return action(options, store)
-    except (DecisionRefused, EditedMeanwhile) as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+    return reporting(
+        lambda: on_store(
+            options,
+            lambda store: _ACTIONS[options.action](options, store),
+            DecisionRefused,
+            EditedMeanwhile,
+        )
+    )
 
 
 def survey_of(options: argparse.Namespace, store: Store) -> CitySurvey:

@@ -6,12 +6,10 @@ import sys
 from typing import Final
 
 from collector.clock import SystemClock
+from collector.commands.actions import Actions, on_store
 from collector.commands.common import (
-    FAILED,
     OK,
     BadArguments,
-    add_database,
-    open_store,
     reporting,
 )
 from collector.operators.audit import cli_actor
@@ -26,25 +24,16 @@ from collector.topology.model import End, Role, Topology
 from collector.topology.refusal import EditRefused
 from collector.topology.weekly import compared, network
 
-_EXAMPLE: Final = "Example: hakaru-collector topology "
-_DATABASE: Final = " --database sqlite:///hakaru.db"
 _EDITS: Final = ("device", "drop-device", "link", "drop-link", "agent", "wan")
 
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command."""
-    command.epilog = f"{_EXAMPLE}show E001{_DATABASE}"
-    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = Actions(command, "topology", "show E001")
 
-    def add(name: str, words: str, example: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(
-            name,
-            help=words,
-            description=words.capitalize() + ".",
-            epilog=f"{_EXAMPLE}{name} {example}{_DATABASE}",
-        )
+    def add(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        parser = actions.add(name, summary, example)
         parser.add_argument("school", metavar="CODE", help="code of the school")
-        add_database(parser)
         return parser
 
     show = add("show", "show devices and links as they are known now", "E001")
@@ -81,20 +70,15 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run one action; exit code 1 for an edit that was refused."""
-    return reporting(lambda: _told(options))
+    return reporting(
+        lambda: on_store(options, lambda store: _act(options, store), EditRefused, EditedMeanwhile)
+    )
 
 
-def _told(options: argparse.Namespace) -> int:
-    store = open_store(options)
-    try:
-        if store.school(options.school) is None:
-            raise BadArguments(f"there is no school {options.school[:40]!r} in the database")
-        return _ACTIONS[options.action](options, store)
-    except (EditRefused, EditedMeanwhile) as refused:
-        print(refused, file=sys.stderr)
-        return FAILED
-    finally:
-        store.close()
+def _act(options: argparse.Namespace, store: Store) -> int:
+    if store.school(options.school) is None:
+        raise BadArguments(f"there is no school {options.school[:40]!r} in the database")
+    return _ACTIONS[options.action](options, store)
 
 
 def _network(options: argparse.Namespace, store: Store) -> Topology:
