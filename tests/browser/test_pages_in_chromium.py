@@ -3,32 +3,22 @@
 import base64
 import io
 import json
-import re
 import shutil
 import subprocess
 import sys
 import time
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import httpx
 import pytest
 from pypdf import PdfReader
 
-from collector import resources
-from collector.demo.fill import fill
-from collector.judge.calendar_file import load_calendars
-from collector.judge.criteria_file import load_criteria
-from collector.store import create_store
-from tests.browser.tab import Tab, screenshots
+from tests.browser.served import served_city
+from tests.browser.tab import SCRIPT, Tab, screenshots
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "screenshots"
 PAGES = (
     "/",
     "/?lang=en",
@@ -45,34 +35,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The fictional city served by the real command."""
-    folder = tmp_path_factory.mktemp("browser")
-    database = f"sqlite:///{folder / 'city.db'}"
-    store = create_store(database)
-    chance = Random(1)
-    fill(
-        store,
-        load_criteria(resources.default_criteria()),
-        load_calendars(resources.default_calendar()),
-        resources.configs_folder() / "demo",
-        now=datetime.now(UTC),
-        new_secret=lambda: str(chance.getrandbits(128)),
-    )
-    store.close()
-    log = folder / "serve.log"
-    command = [sys.executable, "-m", "collector.cli", "serve", "--listen", "127.0.0.1:0"]
-    with log.open("wb") as output:
-        process = subprocess.Popen([*command, "--database", database], stderr=output)
-    try:
-        deadline = time.monotonic() + 60
-        while not (match := re.search(r"listening on (\S+)", log.read_text("utf-8"))):
-            assert process.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < deadline, log.read_text("utf-8")
-            time.sleep(0.1)
-        yield match[1]
-    finally:
-        process.terminate()
-        process.wait(30)
+    """Where the fictional city is served."""
+    with served_city(tmp_path_factory.mktemp("browser")) as city:
+        yield city.url
 
 
 def _shoot(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
@@ -131,17 +96,13 @@ RED_PIXELS = """(() => {
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_failed_tests_stand_outside_the_scale(url: str, size: str) -> None:
     """Their crosses are in a strip above the plot: no pixel of them lies where a speed is read."""
-    loader = SourceFileLoader("screenshots", str(SCRIPT))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    screenshots = module_from_spec(spec)
-    loader.exec_module(screenshots)
-    browser = screenshots.Chromium(shutil.which("chromium"), 60.0)
+    program = screenshots()
+    browser = program.Chromium(shutil.which("chromium"), 60.0)
     try:
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         browser.call("Page.enable", session)
-        width, height, mobile = screenshots.SIZES[size]
+        width, height, mobile = program.SIZES[size]
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         browser.call("Emulation.setDeviceMetricsOverride", session, **metrics)
         browser.call("Page.navigate", session, url=f"{url}/schools/E023")

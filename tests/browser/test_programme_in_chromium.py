@@ -4,31 +4,19 @@ Everything is done through the pages, in headless Chromium, at the width of a ta
 names, headings, focus and targets are made on every page of the way.
 """
 
-import re
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
-from collector import resources
 from collector.clock import SystemClock
-from collector.demo.fill import fill
-from collector.judge.calendar_file import load_calendars
-from collector.judge.criteria_file import load_criteria
 from collector.operators.administer import Administration
 from collector.operators.model import Role
 from collector.programme import attachment_rows, decision_rows, fact_rows, progress_rows
 from collector.programme.model import Decision, Grade
-from collector.store import create_store
-from collector.store.interface import Store
+from tests.browser.served import City, served_city
 from tests.browser.tab import Tab, screenshots
 from tests.collector.programme import pictures as made
 
@@ -40,46 +28,13 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class City:
-    """A collector that serves the fictional city, and its database."""
-
-    url: str
-    store: Store
-
-
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """The fictional city with one operator, served by the real command."""
-    folder = tmp_path_factory.mktemp("programme")
-    database = f"sqlite:///{folder / 'city.db'}"
-    store = create_store(database)
-    chance = Random(1)
-    fill(
-        store,
-        load_criteria(resources.default_criteria()),
-        load_calendars(resources.default_calendar()),
-        resources.configs_folder() / "demo",
-        now=datetime.now(UTC),
-        new_secret=lambda: str(chance.getrandbits(128)),
-    )
-    administration = Administration(store, SystemClock(), keep_one=False)
-    administration.add("cli:test", NAME, Role.OPERATOR, PASSWORD, must_change=False)
-    log = folder / "serve.log"
-    command = [sys.executable, "-m", "collector.cli", "serve", "--listen", "127.0.0.1:0"]
-    with log.open("wb") as output:
-        process = subprocess.Popen([*command, "--database", database], stderr=output)
-    try:
-        deadline = time.monotonic() + 60
-        while not (match := re.search(r"listening on (\S+)", log.read_text("utf-8"))):
-            assert process.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < deadline, log.read_text("utf-8")
-            time.sleep(0.1)
-        yield City(match[1], store)
-    finally:
-        process.terminate()
-        process.wait(30)
-        store.close()
+    """The fictional city with one operator."""
+    with served_city(tmp_path_factory.mktemp("programme")) as found:
+        administration = Administration(found.store, SystemClock(), keep_one=False)
+        administration.add("cli:test", NAME, Role.OPERATOR, PASSWORD, must_change=False)
+        yield found
 
 
 @pytest.fixture(scope="module")
