@@ -23,6 +23,7 @@ from agent.push import STOPPED_RETRY_SECONDS, UNAUTHORISED_RETRY_SECONDS
 from agent.reply import Reply as HttpReply
 from agent.reply import describe
 from agent.vitals import Vitals
+from agent.waiting import Hurry
 from wire.codec import Refused, parse_object
 from wire.heartbeat import EVERY_SECONDS, MAX_REPLY_BYTES, PATH, Reply
 from wire.heartbeat_codec import decode_reply, encode_request
@@ -121,12 +122,12 @@ class Heart:
         self.state = HeartState()
         self._attempt = 0
         self._switched = False
-        self._hurry = asyncio.Event()
+        self._hurry = Hurry()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Beat until ``stop``; the first after a moment by chance, as deliveries do."""
         pause = self._random.uniform(0.0, FIRST_WITHIN_SECONDS)
-        while not await self._stopped_within(stop, pause):
+        while not await self._hurry.stopped_within(stop, pause):
             pause = await self.beat()
 
     def use(self, enrolment: Enrolment) -> None:
@@ -135,7 +136,7 @@ class Heart:
 
     def soon(self) -> None:
         """Do not wait for the minute: there is something to tell."""
-        self._hurry.set()
+        self._hurry.soon()
 
     async def beat(self) -> float:
         """Send one heartbeat, pass on what was heard; give the pause until the next in seconds."""
@@ -203,18 +204,6 @@ class Heart:
         )
         if changed:
             self.on_change()
-
-    async def _stopped_within(self, stop: asyncio.Event, seconds: float) -> bool:
-        """Wait; True when an end was asked for. :meth:`soon` cuts the wait short."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._hurry)]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        self._hurry.clear()
-        return stop.is_set()
 
 
 async def _nothing_else_to_try() -> bool:

@@ -22,6 +22,7 @@ from agent.identity import Enrolment, check_transport
 from agent.post import post
 from agent.reply import MAX_REPLY_BYTES, Action, Reply, Verdict, decide
 from agent.spool import Spool, Waiting
+from agent.waiting import Hurry, set_within
 from wire.codec import MAX_RECORD_BYTES
 from wire.messages import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, encode_batch
 
@@ -119,13 +120,13 @@ class Pusher:
         self._resend_from_seconds = 0.0
         self._retry_after_seconds: float | None = None
         self._took_seconds = 0.0
-        self._hurry = asyncio.Event()
+        self._hurry = Hurry()
         self.delivery = Delivery()
 
     def use(self, enrolment: Enrolment) -> None:
         """Deliver with this enrolment from now on: soon again where its secret was refused."""
         if enrolment.token != self._enrolment.token:
-            self._hurry.set()
+            self._hurry.soon()
         self._enrolment = enrolment
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -144,7 +145,7 @@ class Pusher:
 
     def soon(self) -> None:
         """Do not wait for the interval: somebody watches. A back-off is waited for all the same."""
-        self._hurry.set()
+        self._hurry.soon()
 
     async def drain(self) -> Verdict | None:
         """Deliver all that waits, once. Gives None when done, else the verdict that ended it."""
@@ -278,16 +279,8 @@ class Pusher:
     async def _stopped_within(self, stop: asyncio.Event, seconds: float, *, patient: bool) -> bool:
         """Wait; True when an end was asked for. :meth:`soon` cuts short unless ``patient``."""
         if patient:
-            return await _set_within(stop, seconds)
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._hurry)]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        self._hurry.clear()
-        return stop.is_set()
+            return await set_within(stop, seconds)
+        return await self._hurry.stopped_within(stop, seconds)
 
     def _pause_after(self, failure: Verdict | None) -> float:
         spread = self._random.uniform(0.8, 1.2)
@@ -320,12 +313,3 @@ class Pusher:
 def _patient(failure: Verdict | None) -> bool:
     """Whether a wait is not cut short; after a 401 it is, by a secret that was renewed."""
     return failure is not None and failure.action is not Action.REAUTHENTICATE
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

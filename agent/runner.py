@@ -11,38 +11,31 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from pathlib import Path
-from random import Random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
-from agent.appliance import Appliance, cpu_times, utilisation_ratio
-from agent.clock import Clock
-from agent.clock_watch import ClockWatch
+from agent.agenda import Agenda
+from agent.appliance import cpu_times, utilisation_ratio
+from agent.clearance import Clearance
 from agent.config import Config, Planned
-from agent.context import Counters
-from agent.heartbeat import Heart
 from agent.heavy import HeavyTests
-from agent.identity import Identity
 from agent.measure import not_tried
+from agent.parts import Parts
 from agent.probes import Request
-from agent.push import Pusher
 from agent.ration import BUDGET_FILE, Ration
 from agent.rehearsal import Rehearsals
-from agent.slot import Leave, SlotDesk
+from agent.slot import Leave
 from agent.slot_request import quota_bps, wants_slot
-from agent.snmp.polling import Polling, PollSettings
-from agent.spool import Spool
+from agent.snmp.polling import Polling
 from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
-from agent.steering import Steering
-from agent.supervise import CHILD_COMMAND, AnyOf, supervise
+from agent.supervise import AnyOf, Cuts, supervise
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.heartbeat import Reply
 from wire.measurement import NOTHING, Fields, Json, Measurement
-from wire.planning.schedule import Slot, blackout_at, due, plan, seconds_to_next
+from wire.planning.schedule import Slot, seconds_to_next
 from wire.rehearsal import ID
 
 log: Final = logging.getLogger(__name__)
@@ -57,33 +50,6 @@ HOLD_SECONDS: Final = 90.0
 """Light tests wait at most this long for a heavy one to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a runner works with."""
-
-    config: Config
-    identity: Identity
-    state_dir: Path
-    spool: Spool
-    pusher: Pusher
-    clock: Clock
-    random: Random
-    command: Sequence[str] = CHILD_COMMAND
-    watch: ClockWatch | None = None
-    """None: the wall clock is taken as it is."""
-    appliance: Appliance | None = None
-    counters: Counters | None = None
-    """Of the WAN interface; None: no test is put off for a busy line."""
-    steering: Steering | None = None
-    """What the collector asks; None: only ``config`` counts."""
-    slots: SlotDesk | None = None
-    """Whom to ask before the line is loaded; None: nobody."""
-    polling: PollSettings | None = None
-    """How devices of the school are polled; None: none is."""
-    heart: Heart | None = None
-    """None: the collector hears of this appliance by its results alone."""
-
-
 class Runner:
     """Measures and delivers until it is stopped."""
 
@@ -91,22 +57,18 @@ class Runner:
         self._parts = parts
         self._cancelled = threading.Event()
         self._stop = asyncio.Event()
-        self._done: set[Slot] = set()
+        self._clearance = Clearance(parts)
         self._missed = 0
         self.on_result: Callable[[Measurement], None] = lambda _: None
         """Told of every result that was kept."""
         self.on_status: Callable[[Mapping[str, Json]], None] = lambda _: None
         """Told what ``hakaru-agent status`` shows."""
-        self.on_new_day: Callable[[datetime], None] = lambda _: None
-        """Told when the local day has changed, and at the start."""
-        self._planned_for: date | None = None
-        self._planned: tuple[Slot, ...] = ()
         self._config = parts.config if parts.steering is None else parts.steering.config
+        self.agenda = Agenda(self._config, parts.identity.agent_id)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._beside: set[asyncio.Task[None]] = set()
         """Measurements under way that are not of the plan in force."""
-        self._cuts: set[threading.Event] = set()
-        """One for each heavy test under way: set, it ends the test."""
+        self._cuts = Cuts()
         self._bug: BaseException | None = None
         self._light = asyncio.Semaphore(LIGHT_AT_ONCE)
         self.heavy = HeavyTests(
@@ -224,13 +186,11 @@ class Runner:
 
     def now(self) -> datetime:
         """The time to go by."""
-        watch = self._parts.watch
-        return self._parts.clock.now() if watch is None else watch.now()
+        return self._clearance.now()
 
     def clock_is_usable(self) -> bool:
         """False while nobody can know what time of day it is."""
-        watch = self._parts.watch
-        return watch is None or watch.usable()
+        return self._clearance.clock_is_usable()
 
     def stopping(self) -> bool:
         """An end was asked for."""
@@ -243,9 +203,7 @@ class Runner:
 
     def planned_today(self) -> tuple[Slot, ...]:
         """The slots of the local day."""
-        zone = self._config.zone
-        today = self.now().astimezone(zone).date()
-        return tuple(slot for slot in self._plan() if slot.at.astimezone(zone).date() == today)
+        return self.agenda.today(self.now())
 
     async def measure(
         self, planned: Planned, context: Fields, token: str | None = None
@@ -258,7 +216,7 @@ class Runner:
         cut = threading.Event()
         if planned.heavy and self.why_suppressed() is not None:  # it came while this got ready
             cut.set()
-        with self._cutting(cut if planned.heavy else None):
+        with self._cuts.ready(cut) if planned.heavy else contextlib.nullcontext():
             result = await asyncio.to_thread(
                 supervise,
                 planned,
@@ -293,40 +251,29 @@ class Runner:
 
     def why_suppressed(self) -> str | None:
         """Why nothing is to be measured now."""
-        steering = self._parts.steering
-        found = None if steering is None else steering.suppressed(self.now())
-        return None if found is None else f"suppressed until {found.until:%FT%TZ}: {found.reason}"
+        return self._clearance.why_suppressed()
 
     def why_not_now(self, planned: Planned) -> Failure | None:
         """Why a test beside the plan must not begin now: suppression, blackout, clock."""
-        if (why := self.why_suppressed()) is None and planned.heavy and not self.clock_is_usable():
-            why = "the time of day is not known: it could be an exam"
-        if why is None:
-            length_seconds = planned.task().length_seconds
-            dark = blackout_at(self._config.timetable, self.now(), length_seconds)
-            why = None if dark is None else f"blackout: {dark.reason or 'no reason given'}"
-        return None if why is None else Failure(FailureCode.SUPPRESSED, Operation.PREPARE, why)
+        return self._clearance.why_not_now(planned, self._config)
 
     # --- what the centre asks ---------------------------------------------------------------
 
     def adopt(self, config: Config) -> None:
         """Go by another configuration from now on: nothing is caught up, what was spent stays."""
         self._config = config
-        self._planned_for = None
+        self.agenda.adopt(config)
         self._beside |= set(self._running.values())
         self._running.clear()
         self.heavy.adopt(config)
-        self._done.clear()
         self._skip_past()
         # the tests of another policy may be the first that need to know the ceiling
         self._go_on_beside(self._know_appliance(then_wait=False))
 
     def end_heavy(self, reason: str) -> None:
         """End the heavy test under way."""
-        if self._cuts:
+        if self._cuts.cut():
             log.info("the heavy test under way is ended: %s", reason)
-        for cut in self._cuts:
-            cut.set()
 
     def measure_soon(self, planned: Planned, command_id: str) -> None:
         """Measure once, beside the plan."""
@@ -378,17 +325,6 @@ class Runner:
         finally:
             await slots.release(leave)
 
-    @contextlib.contextmanager
-    def _cutting(self, cut: threading.Event | None) -> Iterator[None]:
-        if cut is None:
-            yield
-            return
-        self._cuts.add(cut)
-        try:
-            yield
-        finally:
-            self._cuts.discard(cut)
-
     # --- inside -----------------------------------------------------------------------------
 
     async def _keep(self, result: Measurement, context: Fields) -> Measurement | None:
@@ -419,9 +355,7 @@ class Runner:
     async def _measure_on_schedule(self) -> None:
         while not self._stop.is_set():
             slots = self._slots()
-            ready, passed = due(slots, self.now(), self._done)
-            self._done |= {*ready, *passed}
-            self._done &= set(slots)
+            ready, passed = self.agenda.take(slots, self.now())
             if passed:
                 self.miss(len(passed), "suspended, stopped or busy")
             for slot in ready:
@@ -462,26 +396,10 @@ class Runner:
                 await self._measure_light(planned, NOTHING)
 
     def _skip_past(self) -> None:
-        """At the start nothing is caught up: what was due before has passed."""
         now = self.now()
-        self._done |= {slot for slot in self._slots() if slot.at <= now}
+        self.agenda.skip_past(self._slots(), now)
 
     def _slots(self) -> tuple[Slot, ...]:
         """Planned slots and those that were put off."""
-        self.heavy.retries = [slot for slot in self.heavy.retries if slot not in self._done]
-        return tuple(sorted((*self._plan(), *self.heavy.retries)))
-
-    def _plan(self) -> tuple[Slot, ...]:
-        """Slots of yesterday (those of just before midnight) and today, by the local calendar."""
-        config = self._config
-        today = self.now().astimezone(config.zone).date()
-        if self._planned_for != today:
-            days = [today - timedelta(days=1), today] if today.toordinal() > 1 else [today]
-            self._planned = tuple(
-                slot
-                for day in days
-                for slot in plan(day, config.timetable, self._parts.identity.agent_id).slots
-            )
-            self._planned_for = today
-            self.on_new_day(self.now())
-        return self._planned
+        self.heavy.retries = self.agenda.still_open(self.heavy.retries)
+        return tuple(sorted((*self.agenda.planned(self.now()), *self.heavy.retries)))

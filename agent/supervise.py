@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Protocol
@@ -47,6 +47,28 @@ class AnyOf:
     def is_set(self) -> bool:
         """One of them is set."""
         return any(event.is_set() for event in self._events)
+
+
+class Cuts:
+    """Measurements under way, each with an event that ends it."""
+
+    def __init__(self) -> None:
+        self._events: set[threading.Event] = set()
+
+    @contextlib.contextmanager
+    def ready(self, event: threading.Event) -> Iterator[None]:
+        """Have ``event`` set by :meth:`cut` while in the block."""
+        self._events.add(event)
+        try:
+            yield
+        finally:
+            self._events.discard(event)
+
+    def cut(self) -> bool:
+        """End all of them; True where there was one."""
+        for event in self._events:
+            event.set()
+        return bool(self._events)
 
 
 class Cancelled(Protocol):

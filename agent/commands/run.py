@@ -24,9 +24,10 @@ from agent.failure import MeasurementFailed
 from agent.heartbeat import Heart
 from agent.identity import TOKEN_BYTES, Enrolment, Identity, TransportRefused
 from agent.lan.keeper import LanKeeper
+from agent.parts import Parts
 from agent.push import Pusher, new_client
 from agent.renewal import Renewal
-from agent.runner import Parts, Runner
+from agent.runner import Runner
 from agent.slot import SlotDesk
 from agent.snmp.access import VARIABLE
 from agent.snmp.wan import SnmpCounters
@@ -217,7 +218,7 @@ async def _run(
                     heart=heart,
                 )
             )
-            runner.on_new_day = lan.new_day
+            runner.agenda.on_new_day = lan.new_day
             pusher.on_change = heart.on_change = runner.write_status
             if watched is not None:
                 watched.watch(runner)

@@ -19,8 +19,9 @@ from agent.config import Config, LineSettings, Planned
 from agent.context import Reading
 from agent.identity import Enrolment, Identity
 from agent.line_counters import with_line_counters
+from agent.parts import Parts
 from agent.push import Pusher, PushSettings, new_client
-from agent.runner import Parts, Runner
+from agent.runner import Runner
 from agent.stamp.packet import ErrorEstimate
 from tests.agent.spooling import AGENT, FakeClock, measurement, open_spool
 from wire.codec import decode

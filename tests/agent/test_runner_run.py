@@ -17,8 +17,9 @@ from agent.commands import run as run_command
 from agent.config import Config, Planned
 from agent.delivery import Delivery
 from agent.identity import Enrolment, Identity, save
+from agent.parts import Parts
 from agent.push import Pusher, PushSettings, new_client
-from agent.runner import Parts, Runner
+from agent.runner import Runner
 from agent.state import is_running, locked, prepare, state_directory
 from agent.status import earlier_delivery
 from tests.agent.spooling import FakeClock, measurement, open_spool

@@ -15,8 +15,9 @@ from agent import runner as runner_module
 from agent.allowed import Allowed
 from agent.config import Config, Planned
 from agent.identity import Enrolment, Identity
+from agent.parts import Parts
 from agent.push import Pusher, PushSettings, new_client
-from agent.runner import Parts, Runner
+from agent.runner import Runner
 from agent.steering import Steering
 from tests.agent.spooling import AGENT, FakeClock, measurement, open_spool
 from tests.wire.policies import POLICY, changed
