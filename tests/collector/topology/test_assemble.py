@@ -1,6 +1,5 @@
 """From reports to a network: links once, ends compared, forwarding only where it proves."""
 
-import itertools
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -8,14 +7,9 @@ from typing import Any
 
 import pytest
 
-from collector.topology import edits as edit
 from collector.topology.assemble import assemble
-from collector.topology.diff import Kind, diff
 from collector.topology.document import from_document, to_document
-from collector.topology.edits import Edits
-from collector.topology.facts import topology_facts
 from collector.topology.model import Attached, End, How, Link, Role, Source, Topology
-from collector.topology.refusal import EditRefused
 from collector.topology.report import Report
 from tests.collector.topology.school import (
     CORE,
@@ -341,198 +335,6 @@ def test_a_thousand_ports_and_a_full_house_stay_quick() -> None:
     assert len(found.links) == 64 * 63 / 2
     assert found.ports_left_off_count == 64 * 870
     assert len(found.ports) == 64 * 130
-
-
-def named(**given: str) -> dict[str, str]:
-    """Fields of a form."""
-    return given
-
-
-def test_edits_lie_over_every_new_measurement() -> None:
-    """A dumb switch, a link, a name, a role; hidden ones are listed apart."""
-    made = edit.set_device(Edits(), "hand:room", named(name="理科室", role="switch"))
-    made = edit.set_link(
-        made, End("hand:room"), End(of(FLOOR2), "p5"), named(speed_bps="100000000", note="cable 12")
-    )
-    made = edit.set_device(made, of(FLOOR1), named(name="1階", model="S8"))
-    made = edit.set_device(made, f"seen:ap-1@{of(FLOOR1)}/p7", named(hidden="yes"))
-    made = edit.set_link(made, End(of(CORE), "p3"), End(of(FLOOR2), "u1"), named(hidden="yes"))
-    made = edit.set_place(made, "agent", End(of(CORE), "p9"))
-    assert edit.from_document(edit.to_document(made)) == made
-    found = assemble(with_lldp(), made)
-    first = found.device(of(FLOOR1))
-    assert first is not None
-    assert (first.name, first.model, first.by_hand) == ("1階", "S8", ("model", "name"))
-    room = next(link for link in found.links if "hand:room" in (link.a.device, link.b.device))
-    assert (room.how, room.speed_bps, room.note) == ((How.HAND,), 100_000_000, "cable 12")
-    assert not [link for link in found.links if link.joins(of(CORE), of(FLOOR2))]
-    assert len(found.hidden_links) == len(found.hidden_devices) == 1
-    assert not [link for link in found.links if "seen:ap-1" in link.a.device + link.b.device]
-    assert found.agent == Attached(end=End(of(CORE), "p9"))
-    gone = edit.drop_device(edit.drop_device(made, "hand:room"), of(FLOOR1))
-    assert assemble(with_lldp(), gone).device("hand:room") is None
-    assert len(gone.links) == 1
-
-
-def test_an_edit_completes_a_link_and_takes_no_measured_figure_away() -> None:
-    """A speed fills in only where no port tells."""
-    told = [one for one in with_lldp() if one.target in (CORE, FLOOR1)]
-    both = (End(of(CORE), "p2"), End(of(FLOOR1), "u1"))
-    made = edit.set_link(Edits(), *both, named(speed_bps="10000000000", duplex="half"))
-    link = next(one for one in assemble(told, made).links if one.joins(of(CORE), of(FLOOR1)))
-    assert (link.speed_bps, link.duplex, link.by_hand) == (1_000_000_000, "full", ())
-    assert link.how == (How.LLDP, How.HAND)
-    bare = [replace(one, values={**one.values, "ports": []}) for one in told]
-    link = next(one for one in assemble(bare, made).links if one.joins(of(CORE), of(FLOOR1)))
-    assert (link.speed_bps, link.by_hand) == (10_000_000_000, ("speed", "duplex"))
-
-
-@pytest.mark.parametrize(
-    ("device", "given", "why"),
-    [
-        ("hand:Ä", {"name": "x"}, "letters a-z"),
-        ("hand:", {"name": "x"}, "letters a-z"),
-        ("hand:x", {}, "needs one"),
-        ("else:x", {"name": "x"}, "list of devices"),
-        ("hand:x", {"name": "a\x00b"}, "control characters"),
-        ("hand:x", {"name": "a" * 101}, "at most 100"),
-        ("hand:x", {"name": "x", "role": "fridge"}, "allowed is router"),
-    ],
-)
-def test_edits_of_devices_that_are_refused(device: str, given: dict[str, str], why: str) -> None:
-    """Saying what is allowed."""
-    with pytest.raises(EditRefused, match=why):
-        edit.set_device(Edits(), device, given)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "given", "why"),
-    [
-        (End("hand:x"), End("hand:x", "2"), {}, "two devices"),
-        (End("hand:x"), End("hand:y"), {"speed_bps": "1e9"}, "whole bits"),
-        (End("hand:x"), End("hand:y"), {"speed_bps": "0"}, "allowed is 1"),
-        (End("hand:x"), End("hand:y"), {"duplex": "both"}, "full, half"),
-        (End("hand:x", "\n\x1b"), End("hand:y"), {}, "port"),
-    ],
-)
-def test_edits_of_links_that_are_refused(
-    one: End, other: End, given: dict[str, str], why: str
-) -> None:
-    """Saying what is allowed."""
-    with pytest.raises(EditRefused, match=why):
-        edit.set_link(Edits(), one, other, given)
-
-
-def test_edits_are_bounded() -> None:
-    """In devices and links; what is not edited cannot be taken back."""
-    made = Edits()
-    for number in range(edit.MOST_DEVICES):
-        made = edit.set_device(made, f"hand:d{number}", {"name": "x"})
-    with pytest.raises(EditRefused, match="at most 300"):
-        edit.set_device(made, "hand:more", {"name": "x"})
-    with pytest.raises(EditRefused, match="nothing is edited"):
-        edit.drop_device(Edits(), "hand:x")
-    with pytest.raises(EditRefused, match="nothing is edited"):
-        edit.drop_link(Edits(), End("hand:x"), End("hand:y"))
-    with pytest.raises(EditRefused, match="agent or wan"):
-        edit.set_place(Edits(), "north", None)
-
-
-def changed(**values: Any) -> Topology:
-    """The school with another report of its core switch."""
-    told = with_lldp()
-    told[1] = replace(told[1], values={**told[1].values, **values})
-    return assemble(told)
-
-
-def test_what_changed_from_week_to_week() -> None:
-    """Each kind, named; the same twice is nothing."""
-    before = assemble(with_lldp())
-    assert diff(before, before) == []
-    other = diff(before, changed(model="S48"))
-    assert [(one.kind, one.device) for one in other] == [(Kind.REPLACED, "core")]
-    told = with_lldp()
-    told[0] = replace(told[0], values={**told[0].values, "firmware": "2.0"})
-    told[1] = replace(
-        told[1],
-        values={
-            **told[1].values,
-            "ports": [port("p1", 100_000_000), port("p2"), port("p9", 100_000_000)],
-            "neighbours": [
-                sees("p1", "rt", "lan1", roles="router"), sees("p2", "floor1", "u1"),
-                sees("p9", "floor2", "u1"),
-            ],
-        },
-    )  # fmt: skip
-    told[3] = replace(told[3], values={**told[3].values, "neighbours": [sees("u1", "core", "p9")]})
-    found = {one.kind: one for one in diff(before, assemble(told))}
-    assert (found[Kind.FIRMWARE].before, found[Kind.FIRMWARE].after) == ("1.0", "2.0")
-    assert (found[Kind.SPEED].before, found[Kind.SPEED].after) == ("1000000000", "100000000")
-    assert (found[Kind.MOVED].before, found[Kind.MOVED].after) == ("p3 - u1", "p9 - u1")
-
-
-def test_a_device_that_is_only_named_any_more_is_still_there() -> None:
-    """It answers no more, but its neighbour sees it: nothing vanished, and nothing came back."""
-    before, fewer = assemble(with_lldp()), assemble(with_lldp()[:3])
-    assert [one.source for one in fewer.devices if one.name == "floor2"] == [Source.SEEN]
-    assert diff(before, fewer) == []
-    assert diff(fewer, before) == []
-
-
-def test_devices_that_come_and_go_and_a_place_that_moves() -> None:
-    """With their links."""
-    before = assemble(with_lldp())
-    fewer = [replace(one) for one in with_lldp()[:2]]
-    fewer[1] = replace(
-        fewer[1], values={**fewer[1].values, "neighbours": [], "appliance_port": "p1"}
-    )
-    after = assemble(fewer)
-    kinds = [one.kind for one in diff(before, after)]
-    assert kinds.count(Kind.VANISHED) == 3
-    assert kinds.count(Kind.LINK_VANISHED) == 3
-    assert Kind.AGENT_MOVED in kinds
-    back = [one.kind for one in diff(after, before)]
-    assert back.count(Kind.APPEARED) == 3
-    assert back.count(Kind.LINK_APPEARED) == 3
-
-
-def test_a_document_holds_everything_that_a_comparison_needs() -> None:
-    """Written and read back; the short form compares equal."""
-    found = assemble(with_lldp())
-    assert from_document(to_document(found)) == found
-    short = from_document(to_document(found, ports=False))
-    assert diff(short, found) == diff(found, short) == []
-
-
-def test_facts_that_the_network_gives() -> None:
-    """Least speed on the path, duplex, the WAN's speed, access points."""
-    assert topology_facts(assemble(with_lldp())) == {
-        "router.wan_port_speed_bps": 1e10,
-        "core_switch.port_speed_bps": 1e8,
-        "core_switch.duplex": "half",
-        "floor_switch.uplink_speed_bps": 1e8,
-        "access_point.count": 1.0,
-    }
-    assert topology_facts(assemble([])) == {}
-    without = topology_facts(assemble(without_lldp()))
-    assert without["floor_switch.uplink_speed_bps"] == 1e8
-
-
-def test_a_persons_word_is_no_measured_fact() -> None:
-    """A link by hand with a speed gives none; nor does a speed by hand on a measured link."""
-    told = [replace(one, values={**one.values, "ports": []}) for one in with_lldp()]
-    made = Edits()
-    for one, other in itertools.pairwise((ROUTER, CORE, FLOOR1)):
-        made = edit.set_link(
-            made, End(of(one)), End(of(other)), {"speed_bps": "10000000", "duplex": "half"}
-        )
-    assert topology_facts(assemble(told, made)) == {"access_point.count": 1.0}
-
-
-def test_a_controller_knows_its_access_points_better() -> None:
-    """So the network says nothing of their number."""
-    told = [*with_lldp(), report("192.0.2.9", "wlc", role="controller", access_points_count=20)]
-    assert "access_point.count" not in topology_facts(assemble(told))
 
 
 def test_links_have_two_ends_in_order() -> None:
