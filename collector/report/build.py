@@ -9,16 +9,14 @@ from collector.judge.model import Figure, Status, Verdict
 from collector.programme.burn_down import corrected
 from collector.programme.model import Decided, Decision, Progress
 from collector.report.clean import clean
-from collector.report.document import (
-    SCHEMA_VERSION,
+from collector.report.document import SCHEMA_VERSION, Report
+from collector.report.document_programme import FindingEvent, RuledOut
+from collector.report.document_schools import (
     AgentLine,
     Agents,
     Baseline,
-    FindingEvent,
     Group,
     Method,
-    Report,
-    RuledOut,
     SchoolLine,
     WeekPoint,
 )

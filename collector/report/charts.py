@@ -7,7 +7,7 @@ from typing import Final
 from collector.judge.model import Figure
 from collector.judge.week import local
 from collector.pages import format as fmt
-from collector.report.document import Evidence, Group, SchoolLine
+from collector.report.document_schools import Evidence, Group, SchoolLine
 from collector.report.elements import Element
 from collector.report.say import Say
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from collector.pages.i18n import Words, words
 from collector.programme.exchange.cells import GUARD, guarded
-from collector.report.document import FigureLine, Report, SchoolLine
+from collector.report.document import Report
+from collector.report.document_schools import FigureLine, SchoolLine
 from collector.report.say import Say
 
 BOM: Final = "\ufeff"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from collector.report.document import Difference, Field, FigureLine, Report, SchoolLine
+from collector.report.document import Difference, Field, Report
+from collector.report.document_schools import FigureLine, SchoolLine
 
 _PARTS: Final = (
     *(

@@ -10,7 +10,7 @@ from collector.judge.calendar import Window
 from collector.judge.model import SEGMENTS_BESIDE_THE_LINE, Figure
 from collector.judge.week import local
 from collector.report.clean import clean
-from collector.report.document import Evidence, HourLine, SchoolLine, Test
+from collector.report.document_schools import Evidence, HourLine, SchoolLine, Test
 from collector.report.evidence_rows import Tested
 from collector.report.gather import Material
 

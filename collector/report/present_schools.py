@@ -3,7 +3,7 @@
 from collector.judge.model import Figure
 from collector.pages import format as fmt
 from collector.report import charts
-from collector.report.document import Evidence, Group, SchoolLine
+from collector.report.document_schools import Evidence, Group, SchoolLine
 from collector.report.elements import (
     MARKS,
     Element,

@@ -4,7 +4,8 @@ from typing import Final
 
 from collector.pages import format as fmt
 from collector.programme.model import MeasureState
-from collector.report.document import Difference, Field, MeasureLine
+from collector.report.document import Difference, Field
+from collector.report.document_programme import MeasureLine
 from collector.report.elements import Element, column, heading, paragraph, table
 from collector.report.say import Say
 

@@ -9,15 +9,15 @@ from collector.programme import before_after
 from collector.programme.fiscal import days_left
 from collector.programme.model import Assignment, MeasureState, State
 from collector.report.catalogues import FindingName
-from collector.report.document import (
+from collector.report.document_programme import (
     Comparison,
     Effect,
     FindingLine,
     MeasureLine,
     Month,
     Programme,
-    SchoolLine,
 )
+from collector.report.document_schools import SchoolLine
 from collector.report.gather import Material
 
 _NO_NAME = FindingName(names={}, segment="", owner="")

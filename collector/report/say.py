@@ -9,15 +9,9 @@ from collector.judge.week import Week
 from collector.pages import format as fmt
 from collector.pages.i18n import Words
 from collector.programme.fiscal import fiscal_year_of, label
-from collector.report.document import (
-    Comparison,
-    FigureLine,
-    Month,
-    Odd,
-    Programme,
-    Report,
-    SchoolLine,
-)
+from collector.report.document import Report
+from collector.report.document_programme import Comparison, Month, Programme
+from collector.report.document_schools import FigureLine, Odd, SchoolLine
 from collector.report.elements import MARKS
 
 

@@ -14,7 +14,7 @@ from collector.judge.criteria import MAX_PUPILS
 from collector.judge.model import Figure, Reason, Requirement, Status, Verdict
 from collector.programme.model import Progress, State
 from collector.report.clean import clean
-from collector.report.document import FigureLine, Odd, OddKind, SchoolLine
+from collector.report.document_schools import FigureLine, Odd, OddKind, SchoolLine
 from collector.report.gather import Material
 from collector.schools.model import School
 

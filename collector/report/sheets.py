@@ -6,7 +6,8 @@ from collector.judge.model import Figure
 from collector.judge.week import local
 from collector.pages import format as fmt
 from collector.report.csv_text import mbps
-from collector.report.document import Comparison, FigureLine, Group, SchoolLine
+from collector.report.document_programme import Comparison
+from collector.report.document_schools import FigureLine, Group, SchoolLine
 from collector.report.present_schools import method
 from collector.report.present_week import changed
 from collector.report.say import Say

@@ -36,8 +36,9 @@ from collector.programme.sample.rows import Origin
 from collector.programme.sample.strata import Margin
 from collector.programme.words import Owner, Segment
 from collector.report.delivery_rows import Channel
-from collector.report.document import Effect as MeasureEffect
-from collector.report.document import Field, OddKind
+from collector.report.document import Field
+from collector.report.document_programme import Effect as MeasureEffect
+from collector.report.document_schools import OddKind
 from collector.revisions.diff import Cause
 from collector.schools.model import Kind, Line
 from collector.slots.bottleneck import Verdict

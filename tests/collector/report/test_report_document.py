@@ -20,7 +20,8 @@ from collector.programme.model import (
 from collector.report.build import build
 from collector.report.clean import clean
 from collector.report.differences import differences
-from collector.report.document import Effect, Field, Report, canonical, content_sha256, read
+from collector.report.document import Field, Report, canonical, content_sha256, read
+from collector.report.document_programme import Effect
 from collector.report.gather import Inputs, Material, _compared
 from collector.store import create_store
 from tests.collector.report.conftest import CALENDARS, CRITERIA, STATED

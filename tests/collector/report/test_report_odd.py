@@ -14,7 +14,8 @@ import pytest
 from collector.judge.model import Figure, Status, Verdict
 from collector.report.build import build
 from collector.report.csv_text import neutral, plain
-from collector.report.document import OddKind, Report
+from collector.report.document import Report
+from collector.report.document_schools import OddKind
 from collector.report.formats import Format, Manner, write
 from collector.report.gather import Material
 from collector.schools.model import School
