@@ -13,7 +13,6 @@ judged and rolled up, which takes some minutes: the whole cost of a result, when
 
 import argparse
 import gzip
-import hashlib
 import http.client
 import json
 import os
@@ -25,21 +24,18 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from collector.rollup.rows import waiting
-from collector.schools.model import Kind, Line, School
 from collector.store import create_store
+from tests.enrolled import START, prepare, token
 from tests.postgres import Cluster
 from wire.codec import encode
 from wire.failure import Outcome
 from wire.ids import uuid4
 from wire.measurement import Measurement
 from wire.messages import encode_batch
-
-START = datetime(2026, 5, 11, tzinfo=UTC)
-TOKEN = "the-token-of-the-benchmark-{number:04d}"
 
 
 def main() -> None:
@@ -135,7 +131,7 @@ def deliver(port: int, client: int, batches: Sequence[bytes], latencies: list[fl
     """Send batches one after the other over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {
-        "Authorization": f"Bearer {TOKEN.format(number=client)}",
+        "Authorization": f"Bearer {token(client)}",
         "Content-Encoding": "gzip",
         "Content-Type": "application/json",
     }
@@ -222,37 +218,6 @@ def measurement(client: int, seq: int, chance: random.Random) -> Measurement:
             "appliance_ceiling_bps": 940_000_000,
         },
     )
-
-
-def prepare(url: str, clients: int) -> None:
-    """A school and an agent for each client."""
-    store = create_store(url)
-    store.import_schools(
-        [
-            School(
-                code="A1",
-                name="A1",
-                kind=Kind.ELEMENTARY,
-                region="north",
-                pupils=300,
-                line=Line.OTHER,
-                contracted_mbps=None,
-                sample=False,
-                latitude=None,
-                longitude=None,
-                aggregation_group="",
-            )
-        ]
-    )
-    for number in range(clients):
-        store.add_enrolment_code("A1", f"code {number}", START + timedelta(days=9))
-        store.enrol(
-            code_sha256=f"code {number}",
-            agent_id=uuid4(number + 1),
-            token_sha256=hashlib.sha256(TOKEN.format(number=number).encode()).hexdigest(),
-            now=START,
-        )
-    store.close()
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import cramjam
 
-from benchmarks.ingest import TOKEN, body, measurement, prepare
+from benchmarks.ingest import body, measurement
 from collector.export.protobuf import write_request
 from collector.export.series import Arrived, by_series, samples_of
 from collector.store.times import to_micros
+from tests.enrolled import prepare, token
 from tests.postgres import Cluster
 from wire.codec import encode
 from wire.measurement import Measurement
@@ -121,7 +122,7 @@ class Ours(Peer):
     def headers(self, client: int) -> dict[str, str]:
         """The agent's token."""
         return {
-            "Authorization": f"Bearer {TOKEN.format(number=client)}",
+            "Authorization": f"Bearer {token(client)}",
             "Content-Encoding": "gzip",
         }
 

@@ -20,10 +20,11 @@ from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.ingest import START, measurement, prepare
+from benchmarks.ingest import measurement
 from collector.api.ingest import sort_out
 from collector.store import create_store
 from collector.store.interface import Agent, Batch
+from tests.enrolled import START, prepare
 from tests.postgres import Cluster
 from wire.codec import encode
 from wire.ids import uuid4

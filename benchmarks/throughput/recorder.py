@@ -16,8 +16,9 @@ from agent.context import InterfaceCounters, Watch
 from agent.failure import MeasurementFailed
 from agent.throughput.client import measure_direction
 from agent.throughput.connect import resolve
+from agent.throughput.directions import Test
 from agent.throughput.estimator import Sample
-from agent.throughput.flow import Flow, Test
+from agent.throughput.flow import Flow
 from agent.throughput.handshake import PACE_FIELD
 
 WORDS_SECONDS = 0.25

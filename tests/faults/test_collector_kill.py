@@ -1,7 +1,5 @@
 """kill -9 of a real collector under delivery: what was acknowledged is there, once."""
 
-import gzip
-import hashlib
 import json
 import os
 import random
@@ -11,121 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from collector.schools.model import Kind, Line, School
-from collector.store import create_store
+from tests.enrolled import prepare, token
+from tests.faults.delivering import BATCH, CLIENTS, KILLS, Client, measurement
 from tests.faults.lives import Collector, stored_ids
 from wire.codec import encode
-from wire.failure import Outcome
-from wire.ids import uuid4
-from wire.measurement import Measurement
-from wire.messages import decode_acknowledgement, encode_batch
+from wire.messages import encode_batch
 
 pytestmark = pytest.mark.faults
-KILLS = int(os.environ.get("KILLS", "10"))
-CLIENTS = 6
-BATCH = 20
-START = datetime(2026, 5, 11, tzinfo=UTC)
-
-
-class Client(threading.Thread):
-    """An agent that resends each batch until every result of it is acknowledged."""
-
-    def __init__(self, number: int, collector: Collector, stop: threading.Event) -> None:
-        super().__init__()
-        self.number, self.collector, self.stop = number, collector, stop
-        self.acknowledged: list[str] = []
-        self.resent = 0
-        self.unexpected: list[str] = []
-
-    def run(self) -> None:
-        """Deliver until told to stop."""
-        chance = random.Random(self.number)
-        headers = {"Authorization": f"Bearer {token(self.number)}", "Content-Encoding": "gzip"}
-        with httpx.Client(timeout=10, trust_env=False) as client:
-            seq = 0
-            while not self.stop.is_set():
-                records = {}
-                for _ in range(BATCH):
-                    seq += 1
-                    record = measurement(self.number, seq, chance)
-                    records[record.result_id] = encode(record)
-                while records:
-                    body = gzip.compress(encode_batch(records.values()), 1)
-                    url = f"http://127.0.0.1:{self.collector.port}/v1/measurements"
-                    try:
-                        reply = client.post(url, content=body, headers=headers)
-                    except httpx.HTTPError:
-                        self.resent += 1
-                        time.sleep(0.02)
-                        continue
-                    if reply.status_code != 200:
-                        self.unexpected.append(f"{reply.status_code} {reply.text[:200]}")
-                        time.sleep(0.05)
-                        continue
-                    for result_id in decode_acknowledgement(reply.content).committed:
-                        records.pop(result_id)
-                        self.acknowledged.append(result_id)
-
-
-def token(number: int) -> str:
-    """The token of one agent."""
-    return f"the-token-of-agent-{number:04d}"
-
-
-def measurement(number: int, seq: int, chance: random.Random) -> Measurement:
-    """One result of one agent."""
-    return Measurement(
-        result_id=uuid4(chance.getrandbits(128)),
-        agent_id=uuid4(number + 1),
-        stream=uuid4(1000 + number),
-        seq=seq,
-        probe="throughput",
-        target="centre.example:4443",
-        started_at=START + timedelta(seconds=seq),
-        boot_id="boot",
-        monotonic_start_seconds=float(seq),
-        duration_seconds=10.0,
-        outcome=Outcome.OK,
-        values={"download_bps": 5e8},
-    )
-
-
-def prepare(url: str) -> None:
-    """A school and its agents."""
-    store = create_store(url)
-    store.import_schools(
-        [
-            School(
-                code="A1",
-                name="A1",
-                kind=Kind.ELEMENTARY,
-                region="north",
-                pupils=300,
-                line=Line.OTHER,
-                contracted_mbps=None,
-                sample=False,
-                latitude=None,
-                longitude=None,
-                aggregation_group="",
-            )
-        ]
-    )
-    for number in range(CLIENTS):
-        store.add_enrolment_code("A1", f"code {number}", START + timedelta(days=9))
-        store.enrol(
-            code_sha256=f"code {number}",
-            agent_id=uuid4(number + 1),
-            token_sha256=hashlib.sha256(token(number).encode()).hexdigest(),
-            now=START,
-        )
-    store.close()
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -134,7 +30,7 @@ def collector(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collec
     url = f"sqlite:///{tmp_path}/hakaru.db"
     if request.param == "PostgreSQL":
         url = str(request.getfixturevalue("new_database")())
-    prepare(url)
+    prepare(url, CLIENTS)
     made = Collector(url)
     yield made
     made.clean_up()
@@ -224,7 +120,7 @@ def test_a_full_disk_is_507_and_nothing_acknowledged_is_lost(tmp_path: Path, cas
     collector = Collector(url)
     ballast = disk / "ballast"
     try:
-        prepare(url)
+        prepare(url, CLIENTS)
         ballast.write_bytes(bytes(1_000_000))
         collector.start()
         chance = random.Random(5)

@@ -25,18 +25,10 @@ from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.store import create_store
 from collector.store.interface import Batch, NewRow, Store, StoreError
+from tests.enrolled import START, prepare, token
 from tests.faults.conftest import Case
+from tests.faults.delivering import BATCH, CLIENTS, KILLS, Client, measurement
 from tests.faults.lives import Collector, stored_ids
-from tests.faults.test_collector_kill import (
-    BATCH,
-    CLIENTS,
-    KILLS,
-    START,
-    Client,
-    measurement,
-    prepare,
-    token,
-)
 from tests.postgres import Cluster
 from wire.codec import encode
 from wire.ids import uuid4
@@ -66,7 +58,7 @@ def test_the_database_crashes_under_load(case: Case) -> None:
     stop, chance = threading.Event(), random.Random(6)
     with Cluster() as cluster:
         url = cluster.new_database()
-        prepare(url)
+        prepare(url, CLIENTS)
         with collectors(url, 1) as (collector,):
             clients = [Client(number, collector, stop) for number in range(CLIENTS)]
             for client in clients:
@@ -105,7 +97,7 @@ def test_a_connection_cut_inside_a_transaction_leaves_no_half_batch(
 ) -> None:
     """The writer's connection is cut at random moments while batches of 200 come in."""
     url = postgres.new_database()
-    prepare(url)
+    prepare(url, CLIENTS)
     store = create_store(url)
     name = url.rpartition("?")[0].rpartition("/")[2]
     cuts, chance = max(10, KILLS), random.Random(7)
@@ -161,7 +153,7 @@ def test_a_connection_cut_inside_a_transaction_leaves_no_half_batch(
 def test_the_same_batch_to_two_collectors_at_once(new_database: Any, case: Case) -> None:
     """RUNS batches, each to both collectors at the same moment: both acknowledge, rows = ids."""
     url = new_database()
-    prepare(url)
+    prepare(url, CLIENTS)
     chance = random.Random(8)
     batches = [
         [measurement(run % CLIENTS, run * 10 + place, chance) for place in range(10)]
@@ -207,7 +199,7 @@ def test_the_same_batch_to_two_collectors_at_once(new_database: Any, case: Case)
 def test_two_collectors_that_judge_at_once_agree(new_database: Any, case: Case) -> None:
     """Results come in while two judge what is marked: at the end each verdict is that of all."""
     url = new_database()
-    prepare(url)
+    prepare(url, CLIENTS)
     stores = [create_store(url) for _ in range(2)]
     criteria = load_criteria(resources.default_criteria())
     calendars = load_calendars(resources.default_calendar())
@@ -260,7 +252,7 @@ def test_a_full_disk_of_the_database_loses_nothing_acknowledged(case: Case) -> N
         disk.chmod(0o755)  # the server runs as somebody else
         with Cluster(parent=disk, settings=small, initdb=["--wal-segsize=1"]) as cluster:
             url = cluster.new_database()
-            prepare(url)
+            prepare(url, CLIENTS)
             free = shutil.disk_usage(disk).free
             ballast.write_bytes(bytes(free - 12_000_000))
             with collectors(url, 1) as (collector,), httpx.Client(trust_env=False) as client:
