@@ -7,16 +7,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.netns import Host
+from tests.lab.netns import Chain, Host
 
 START_SECONDS = 20
 ROOT = Path(__file__).parents[2]
+NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
+"""What runs a command without any capability of root's."""
 
 
 def need(tool: str, package: str) -> None:
@@ -26,17 +28,27 @@ def need(tool: str, package: str) -> None:
 
 
 def measured(
-    host: Host, probe: str, target: str, *options: str, environment: Mapping[str, str] | None = None
+    host: Host,
+    probe: str,
+    target: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Any:
-    """Run ``hakaru-agent measure`` in ``host`` and give its Measurement as JSON."""
+    """Run ``hakaru-agent measure`` in ``host``; give its Measurement as JSON: its exit code fits.
+
+    ``prefix``: the command that runs it.
+    """
     words = (sys.executable, "-m", "agent.cli", "measure", probe, "--target", target, "--json")
     ended = subprocess.run(
-        host.command(*words, *options),
+        host.command(*prefix, *words, *options),
         check=False, capture_output=True, text=True, timeout=120,
         env={**os.environ, **(environment or {})}, cwd=ROOT,
     )  # fmt: skip
     assert ended.stdout, ended.stderr
-    return json.loads(ended.stdout)
+    result = json.loads(ended.stdout)
+    assert (ended.returncode == 0) is (result["outcome"] == "ok"), ended.returncode
+    return result
 
 
 def code_of(result: Any) -> str:
@@ -60,6 +72,15 @@ def running(host: Host, ready: str, *words: str) -> Iterator["subprocess.Popen[s
             yield process
         finally:
             process.kill()
+
+
+def narrow(hosts: Chain, mtu_bytes: int) -> None:
+    """Set the MTU of the link between two routers, and let every host forget what it knew."""
+    hosts[1].run("ip", "link", "set", "far1", "mtu", str(mtu_bytes))
+    hosts[2].run("ip", "link", "set", "near1", "mtu", str(mtu_bytes))
+    for host in hosts:
+        for family in ("-4", "-6"):
+            host.run("ip", family, "route", "flush", "cache")
 
 
 def without_filters(*hosts: Host) -> None:

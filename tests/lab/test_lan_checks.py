@@ -15,7 +15,7 @@ import pytest
 from agent.lan.leave import Rule
 from tests.agent.lan.frames import advertisement
 from tests.lab.netns import Host
-from tests.lab.probing import code_of, measured
+from tests.lab.probing import NO_PRIVILEGE, code_of, measured
 from tests.lab.school_lan import (
     CANARIES,
     Lan,
@@ -28,7 +28,6 @@ from tests.lab.school_lan import (
 from wire.approval import CHECKS
 
 pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(120)]
-NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 RIGHT, ROGUE = "10.97.0.3", "10.97.0.101"
 
 

@@ -1,19 +1,16 @@
 """Latency between real hosts: exact loss, every way not to answer, with and without privilege."""
 
-import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.lab import probing
 from tests.lab.netns import Host, Link, chain
+from tests.lab.probing import NO_PRIVILEGE, need
 
 pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
-NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 OPEN, CLOSED = "0 65534", "1 0"
 SERVER_6 = "fd77:1::2"
 
@@ -21,8 +18,7 @@ SERVER_6 = "fd77:1::2"
 @pytest.fixture(scope="module")
 def built() -> Iterator[list[Host]]:
     """Client, router and server in a row, IPv4 and IPv6."""
-    if shutil.which("iptables") is None:
-        pytest.fail("iptables is missing: scripts/system-packages iptables")
+    need("iptables", "iptables")
     with chain([Link(), Link()]) as hosts:
         client, router, server = hosts
         router.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
@@ -57,16 +53,9 @@ def permit(client: Host, groups: str) -> None:
 
 
 def measured(client: Host, target: str, *options: str, prefix: tuple[str, ...] = ()) -> Any:
-    """Run the command in ``client`` and give its Measurement as JSON; its exit code must fit."""
-    words = client.command(*prefix, sys.executable, "-m", "agent.cli", "measure", "latency")
-    ended = subprocess.run(
-        [*words, "--target", target, "--interval-seconds", "0.1", "--json", *options],
-        check=False, capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
-    assert ended.stdout, ended.stderr
-    result = json.loads(ended.stdout)
-    assert ended.returncode == (0 if result["outcome"] == "ok" else 1)
-    return result
+    """What the client finds."""
+    often = ("--interval-seconds", "0.1")
+    return probing.measured(client, "latency", target, *often, *options, prefix=prefix)
 
 
 def drop_every(host: Host, every: int, version: int) -> None:

@@ -1,7 +1,7 @@
 """Public address through real NATs: translation, mapping, shared ranges, half-broken IPv6."""
 
+import contextlib
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.lab import probing
 from tests.lab.netns import Chain, Link, chain
+from tests.lab.probing import narrow, need, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
@@ -20,28 +22,16 @@ PORTS = (3478, 3479)
 @pytest.fixture(scope="module")
 def built() -> Iterator[Chain]:
     """Client, home router, carrier's router and a server with two STUN servers."""
-    if shutil.which("iptables") is None:
-        pytest.fail("iptables is missing: scripts/system-packages iptables")
-    with chain([Link(), Link(), Link()]) as hosts:
-        running = []
-        try:
-            for number, (host, port) in enumerate(
-                [("0.0.0.0", PORTS[0]), ("0.0.0.0", PORTS[1]), ("[::]", PORTS[0])]
-            ):
-                words = ("responder", "--listen", f"127.0.0.1:{9000 + number}",
-                         "--stun-listen", f"{host}:{port}")  # fmt: skip
-                process = subprocess.Popen(
-                    hosts[3].command(sys.executable, "-m", "agent.cli", *words),
-                    stderr=subprocess.PIPE,
-                )
-                running.append(process)
-                assert process.stderr is not None
-                assert b"STUN on" in process.stderr.readline()
-            yield hosts
-        finally:
-            for process in running:
-                process.terminate()
-                process.communicate(timeout=20)
+    need("iptables", "iptables")
+    with chain([Link(), Link(), Link()]) as hosts, contextlib.ExitStack() as responders:
+        for number, (host, port) in enumerate(
+            [("0.0.0.0", PORTS[0]), ("0.0.0.0", PORTS[1]), ("[::]", PORTS[0])]
+        ):
+            listens = ("--listen", f"127.0.0.1:{9000 + number}", "--stun-listen", f"{host}:{port}")
+            responders.enter_context(
+                running(hosts[3], "STUN on", "-m", "agent.cli", "responder", *listens)
+            )
+        yield hosts
 
 
 @pytest.fixture
@@ -57,26 +47,10 @@ def hosts(built: Chain) -> Chain:
     return built
 
 
-def narrow(hosts: Chain, mtu_bytes: int) -> None:
-    """Set the MTU of the link between the routers."""
-    hosts[1].run("ip", "link", "set", "far1", "mtu", str(mtu_bytes))
-    hosts[2].run("ip", "link", "set", "near1", "mtu", str(mtu_bytes))
-    for host in hosts:
-        host.run("ip", "route", "flush", "cache")
-
-
 def measured(hosts: Chain, *options: str, target: str = "") -> Any:
-    """Run the command in the client and give its Measurement as JSON; its exit code must fit."""
-    words = hosts[0].command(sys.executable, "-m", "agent.cli", "measure", "public_address")
+    """What the client is told."""
     where = target or f"{hosts[3].address}:{PORTS[0]}"
-    ended = subprocess.run(
-        [*words, "--target", where, "--json", "--timeout-seconds", "1", *options],
-        check=False, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
-    assert ended.stdout, ended.stderr
-    result = json.loads(ended.stdout)
-    assert ended.returncode == (0 if result["outcome"] == "ok" else 1)
-    return result
+    return probing.measured(hosts[0], "public_address", where, "--timeout-seconds", "1", *options)
 
 
 def translate(hosts: Chain, router: int, *how: str) -> None:

@@ -1,7 +1,7 @@
 """Path MTU through real routers: exact to the byte, black holes, lying and silent far ends."""
 
+import contextlib
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -11,58 +11,37 @@ from typing import Any
 
 import pytest
 
+from tests.lab import probing
 from tests.lab.netns import Chain, Host, Link, chain
+from tests.lab.probing import NO_PRIVILEGE, narrow, need, running, without_filters
 
 pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
-NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 PORT = 4443
 
 
 @pytest.fixture(scope="module")
 def built() -> Iterator[Chain]:
     """Client, two routers and a server that runs a responder, IPv4 and IPv6."""
-    if shutil.which("iptables") is None:
-        pytest.fail("iptables is missing: scripts/system-packages iptables")
-    with chain([Link(), Link(), Link()]) as hosts:
-        running = []
-        try:
-            for address in ("0.0.0.0", "[::]"):
-                words = ("responder", "--listen", f"{address}:{PORT}", "--open")
-                responder = subprocess.Popen(
-                    hosts[3].command(sys.executable, "-m", "agent.cli", *words),
-                    stderr=subprocess.PIPE,
-                )
-                running.append(responder)
-                assert responder.stderr is not None
-                responder.stderr.readline()
-            yield hosts
-        finally:
-            for responder in running:
-                responder.terminate()
-                responder.communicate(timeout=20)
+    need("iptables", "iptables")
+    with chain([Link(), Link(), Link()]) as hosts, contextlib.ExitStack() as responders:
+        for address in ("0.0.0.0", "[::]"):
+            listens = ("--listen", f"{address}:{PORT}", "--open")
+            responders.enter_context(
+                running(hosts[3], "ndt7", "-m", "agent.cli", "responder", *listens)
+            )
+        yield hosts
 
 
 @pytest.fixture
 def hosts(built: Chain) -> Chain:
     """Give the hosts with full-sized links, without filters and without what they learnt."""
+    without_filters(*built)
     for host in built:
-        for table in ("iptables", "ip6tables"):
-            host.run(table, "-F")
-            host.run(table, "-t", "mangle", "-F")
         host.run("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
         host.run("sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
     narrow(built, 1500)
     return built
-
-
-def narrow(hosts: Chain, mtu_bytes: int) -> None:
-    """Set the MTU of the link between the routers, and let every host forget what it knew."""
-    hosts[1].run("ip", "link", "set", "far1", "mtu", str(mtu_bytes))
-    hosts[2].run("ip", "link", "set", "near1", "mtu", str(mtu_bytes))
-    for host in hosts:
-        for family in ("-4", "-6"):
-            host.run("ip", family, "route", "flush", "cache")
 
 
 def silence(router: Host) -> None:
@@ -74,16 +53,8 @@ def silence(router: Host) -> None:
 
 
 def measured(client: Host, target: str, *options: str, prefix: tuple[str, ...] = ()) -> Any:
-    """Run the command in ``client`` and give its Measurement as JSON; its exit code must fit."""
-    words = client.command(*prefix, sys.executable, "-m", "agent.cli", "measure", "path_mtu")
-    ended = subprocess.run(
-        [*words, "--target", target, "--json", *options],
-        check=False, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
-    assert ended.stdout, ended.stderr
-    result = json.loads(ended.stdout)
-    assert ended.returncode == (0 if result["outcome"] == "ok" else 1)
-    return result
+    """What the client finds."""
+    return probing.measured(client, "path_mtu", target, *options, prefix=prefix)
 
 
 def server(hosts: Chain, version: int) -> str:

@@ -1,7 +1,5 @@
 """Traceroute through real routers: exact hops, equal-cost branches, changes, every way to end."""
 
-import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.lab import probing
 from tests.lab.netns import Chain, Host, Link, chain
+from tests.lab.probing import NO_PRIVILEGE, need
 
 pytestmark = [pytest.mark.lab, pytest.mark.beside, pytest.mark.timeout(180)]
 
-NO_PRIVILEGE = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
 FAST = ("--timeout-seconds", "0.5", "--interval-seconds", "0.01")
 ROUTERS = {
     4: ["10.99.0.2", "10.99.1.2", "10.99.2.2", "10.99.3.2"],
@@ -24,8 +23,7 @@ ROUTERS = {
 @pytest.fixture(scope="module")
 def built() -> Iterator[Chain]:
     """Client, three routers and a server; a fourth router beside the middle one, not in use."""
-    if shutil.which("iptables") is None:
-        pytest.fail("iptables is missing: scripts/system-packages iptables")
+    need("iptables", "iptables")
     with chain([Link(), Link(), Link(), Link()]) as hosts:
         beside = Host(f"{hosts[0].name}x", "10.98.0.2", "fd98::2")
         subprocess.run(["ip", "netns", "add", beside.name], check=True)
@@ -93,16 +91,8 @@ def way(hosts: Chain, which: str) -> None:
 
 
 def traced(client: Host, target: str, *options: str, prefix: tuple[str, ...] = ()) -> Any:
-    """Run the command in ``client`` and give its Measurement as JSON; its exit code must fit."""
-    words = client.command(*prefix, sys.executable, "-m", "agent.cli", "measure", "traceroute")
-    ended = subprocess.run(
-        [*words, "--target", target, "--json", *FAST, *options],
-        check=False, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
-    assert ended.stdout, ended.stderr
-    result = json.loads(ended.stdout)
-    assert ended.returncode == (0 if result["outcome"] == "ok" else 1)
-    return result
+    """What the client finds."""
+    return probing.measured(client, "traceroute", target, *FAST, *options, prefix=prefix)
 
 
 def addresses(result: Any) -> list[str | None]:
