@@ -73,7 +73,7 @@ def errors(sock: socket.socket) -> Iterator[Error]:
                         number=number,
                         icmp=(type_, code) if by_icmp else None,
                         info=info,
-                        reporter=_reporter(data[EXTENDED_ERROR.size :]) if by_icmp else "",
+                        reporter=reporter_of(data[EXTENDED_ERROR.size :]) if by_icmp else "",
                     )
 
 
@@ -83,7 +83,8 @@ def clear_pending(sock: socket.socket) -> None:
         sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-def _reporter(sockaddr: bytes) -> str:
+def reporter_of(sockaddr: bytes) -> str:
+    """Address in a struct sockaddr_in or sockaddr_in6; empty where there is none."""
     if len(sockaddr) < 16:
         return ""
     (family,) = struct.unpack_from("=H", sockaddr)

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from agent.clock import Clock
+from agent.error_queue import EXTENDED_ERROR, IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE, reporter_of
 from agent.failure import BY_ERRNO, MeasurementFailed
 from agent.kernel_time import SO_TIMESTAMPNS_NEW, arrival
 from agent.latency.packet import (
@@ -40,15 +41,10 @@ from wire.failure import FailureCode, Operation
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 # Numbers of the Linux ABI that the socket module does not name.
-_IP_RECVERR: Final = 11
-_IPV6_RECVERR: Final = 25
 _IP_RECVTTL: Final = 12
 _IPV6_RECVHOPLIMIT: Final = 51
 _HOP_LIMITS: Final = ((socket.IPPROTO_IP, 2), (socket.IPPROTO_IPV6, 52))
 """Levels and kinds of what these two bring: an int."""
-_MSG_ERRQUEUE: Final = 0x2000
-_EXTENDED_ERROR: Final = struct.Struct("=IBBBBII")
-"""errno, origin, type, code, padding, info, data; the address of who reports it follows."""
 _ORIGIN_ICMP: Final = (2, 3)
 _SOL_RAW: Final = 255
 _ICMP_FILTER: Final = 1
@@ -139,10 +135,10 @@ class EchoSocket:
         sock.setblocking(False)
         self.stamped = _set(sock, socket.SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)
         if self.version == 6:
-            _set(sock, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            _set(sock, socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
             _set(sock, socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT, 1)
         else:
-            _set(sock, socket.IPPROTO_IP, _IP_RECVERR, 1)
+            _set(sock, socket.IPPROTO_IP, IP_RECVERR, 1)
             _set(sock, socket.IPPROTO_IP, _IP_RECVTTL, 1)
         if self.kind == "raw":
             _let_in_replies_only(sock, self.version)
@@ -162,7 +158,7 @@ class EchoSocket:
                 yield Reply(echo.sequence, now, age, _hop_limit(ancillary))
 
     def _troubles(self) -> Iterator[Trouble]:
-        for quoted, ancillary in self._drain(_MSG_ERRQUEUE):
+        for quoted, ancillary in self._drain(MSG_ERRQUEUE):
             echo = read_echo(quoted)
             if (
                 echo is None
@@ -171,11 +167,11 @@ class EchoSocket:
             ):
                 continue
             for level, kind, data in ancillary:
-                if (level, kind) in _ERROR_MESSAGES and len(data) >= _EXTENDED_ERROR.size:
+                if (level, kind) in _ERROR_MESSAGES and len(data) >= EXTENDED_ERROR.size:
                     yield from self._named(echo.sequence, data)
 
     def _named(self, sequence: int, data: bytes) -> Iterator[Trouble]:
-        number, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
+        number, origin, kind, code, _, _, _ = EXTENDED_ERROR.unpack_from(data)
         if origin not in _ORIGIN_ICMP:
             yield local_trouble(OSError(number, ""), sequence)
             return
@@ -183,7 +179,7 @@ class EchoSocket:
         if named is None:
             return
         failure, words = named
-        reporter = _reporter(data[_EXTENDED_ERROR.size :])
+        reporter = reporter_of(data[EXTENDED_ERROR.size :])
         text = f"{words}, reported by {reporter}" if reporter else words
         yield Trouble(sequence, failure, Operation.RECEIVE, text)
 
@@ -203,8 +199,8 @@ class EchoSocket:
 
 
 _ERROR_MESSAGES: Final = (
-    (socket.IPPROTO_IP, _IP_RECVERR),
-    (socket.IPPROTO_IPV6, _IPV6_RECVERR),
+    (socket.IPPROTO_IP, IP_RECVERR),
+    (socket.IPPROTO_IPV6, IPV6_RECVERR),
 )
 _FROM_QUEUE: Final = (errno.EMSGSIZE, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 """Errors that Linux makes of ICMP messages and that stand in no table of ours."""
@@ -253,15 +249,3 @@ def _set(sock: socket.socket, level: int, option: int, value: int) -> bool:
     except OSError:  # an old kernel or a sandbox: the figure is coarser, and the context says so
         return False
     return True
-
-
-def _reporter(sockaddr: bytes) -> str:
-    """Address in a struct sockaddr_in or sockaddr_in6; empty where there is none."""
-    if len(sockaddr) < 16:
-        return ""
-    (family,) = struct.unpack_from("=H", sockaddr)
-    if family == socket.AF_INET:
-        return socket.inet_ntop(socket.AF_INET, sockaddr[4:8])
-    if family == socket.AF_INET6 and len(sockaddr) >= 24:
-        return socket.inet_ntop(socket.AF_INET6, sockaddr[8:24])
-    return ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.why import LimitedBy
 
 

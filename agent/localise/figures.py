@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.localise.decide import Kind, Placed, Verdict
 from agent.localise.evidence import HopSeen
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from wire.measurement import Json
 
 

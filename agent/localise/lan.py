@@ -8,8 +8,8 @@ from agent.probes.throughput import Ticker
 from agent.target import parse_host_port
 from agent.throughput.client import measure_direction
 from agent.throughput.connect import resolve as resolve_target
+from agent.throughput.directions import Test
 from agent.throughput.estimator import Estimate
-from agent.throughput.flow import Test
 
 
 def lan_rates(

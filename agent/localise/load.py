@@ -14,8 +14,9 @@ from agent.localise.evidence import LoadSeen, Window
 from agent.probes import Progress, Report, Request
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import Target
+from agent.throughput.directions import Test
 from agent.throughput.estimator import Sample
-from agent.throughput.flow import Flow, Test
+from agent.throughput.flow import Flow
 from agent.throughput.handshake import CUBIC_QUERY, PACE_FIELD
 from agent.throughput.limits import Limits
 from agent.throughput.why import limited_by

@@ -26,7 +26,7 @@ from agent.network_card import Card
 from agent.path.source import source_of
 from agent.probes import Progress, Report, Request
 from agent.throughput.connect import Target
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.limits import Allowance
 
 IDLE_SECONDS: Final = 2.5

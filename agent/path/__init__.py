@@ -12,7 +12,6 @@
     child         raw sockets and scapy in a process of their own                  child
     packet_engine the other end of the child's pipe
     socket_engine the same with the kernel's datagram sockets and no privilege
-    error_queue   ICMP errors as Linux hands them to a socket
     mtu_search    sizes to try and what follows from each                          pure
     mtu_sockets   datagrams that must not be fragmented
     mss           TCP connections with clamped segments

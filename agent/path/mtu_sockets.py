@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.clock import Clock
+from agent.error_queue import Error, clear_pending, errors, never_fragment, want_errors
 from agent.failure import BY_ERRNO
 from agent.latency.packet import (
     ECHO_REPLY,
@@ -19,7 +20,6 @@ from agent.latency.packet import (
     read_echo,
     without_ipv4_header,
 )
-from agent.path.error_queue import Error, clear_pending, errors, never_fragment, want_errors
 from agent.path.flows import DEFAULT_PORT, MARK
 from agent.path.mtu_search import Passed, Refused, TooBig
 from agent.path.replies import PORT_UNREACHABLE

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.clock import Clock
+from agent.error_queue import Error, clear_pending, errors, want_errors
 from agent.latency.packet import ECHO_REPLY, echo_request, read_echo, without_ipv4_header
 from agent.path.engine import NotHere
-from agent.path.error_queue import Error, clear_pending, errors, want_errors
 from agent.path.flows import MARK, echo_payload, identifier, source_port, udp_payload, udp_tag
 from agent.path.replies import Event, NotSent, Reply, Sent, kind_of_icmp
 from agent.path.trace import Probe

@@ -4,8 +4,8 @@ import errno
 import socket
 from typing import Final
 
+from agent.error_queue import errors, never_fragment, want_errors
 from agent.failure import MeasurementFailed, translate
-from agent.path.error_queue import errors, never_fragment, want_errors
 from agent.resolve import Address
 from wire.failure import Operation
 

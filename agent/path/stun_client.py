@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from agent.clock import Clock
+from agent.error_queue import clear_pending, errors, want_errors
 from agent.failure import MeasurementFailed, translate
 from agent.latency.packet import name_error
-from agent.path.error_queue import clear_pending, errors, want_errors
 from agent.path.mapping import Asked
 from agent.path.replies import PORT_UNREACHABLE
 from agent.path.stun import NotStun, Seen, StunRefused, binding_request, read_binding_response

@@ -10,7 +10,7 @@ With ``lan_target`` the same directions are measured against a responder inside 
 ``lan_download_bps``, ``lan_upload_bps`` and ``*_segment``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from socket import AF_INET6
 from typing import Final
 
@@ -27,8 +27,8 @@ from agent.probes.throughput import MAX_BYTES, WAN_PORT, router_port
 from agent.target import parse_host_port
 from agent.throughput.connect import first_reachable
 from agent.throughput.connect import resolve as resolve_target
+from agent.throughput.directions import DIRECTION, Test, tests_of
 from agent.throughput.estimator import Estimate
-from agent.throughput.flow import Test
 from agent.throughput.limits import Allowance
 from wire.measurement import Json
 from wire.options import Option, Scalar, resolve
@@ -57,12 +57,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         maximum=100_000,
         help="rate of the load; without it the flows take all they get (Mbit/s)",
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
     "interval_seconds": Option(
         type=float,
         default=0.05,
@@ -101,9 +96,8 @@ def find(request: Request, report: Report, keep: Callable[[Observation], object]
     """Do what :func:`probe` does, and hand over all that was seen before it is judged."""
     options = resolve(OPTIONS, request.options)
     host, port = parse_host_port(request.target)
-    tests: Sequence[Test] = ("download", "upload")
     direction = options["direction"]
-    wanted = tests if direction == "both" else [test for test in tests if test == direction]
+    wanted = tests_of(direction)
     most_bytes = options["max_bytes"]
     assert most_bytes is None or isinstance(most_bytes, int)
     allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)

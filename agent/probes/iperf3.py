@@ -18,6 +18,7 @@ from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
 from agent.resolve import Address, resolve_all
 from agent.target import parse_host_port
+from agent.throughput.directions import DIRECTION
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 from wire.options import Option, resolve
@@ -42,12 +43,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "omit_seconds": Option(
         type=int, default=1, minimum=0, maximum=5, help="warm-up before it, not counted (s)"
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
 }
 
 

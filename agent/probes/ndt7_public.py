@@ -31,7 +31,7 @@ from agent.target_url import parse_url
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import Target
 from agent.throughput.connect import resolve as resolve_target
-from agent.throughput.flow import Test
+from agent.throughput.directions import DIRECTION, Test, tests_of
 from agent.throughput.limits import Allowance, Limits
 from agent.throughput.transport import TlsFlowSocket
 from wire.failure import FailureCode, Operation
@@ -56,12 +56,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         maximum=10,
         help="length of the test in each direction, warm-up included (s)",
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
     "ca_file": Option(
         type=str,
         default=None,
@@ -100,9 +95,7 @@ def probe(request: Request, report: Report) -> Findings:
     assert most_bytes is None or isinstance(most_bytes, int)
     allowance = Allowance(clock, request.deadline_seconds, most_bytes)
     trusted, found = _find(request.target, options, clock)
-    wanted: Sequence[Test] = [
-        test for test in ("download", "upload") if options["direction"] in (test, "both")
-    ]
+    wanted = tests_of(options["direction"])
     values: dict[str, Json] = {}
     confidence: dict[str, Json] = {}
     beside: dict[str, Json] = {}

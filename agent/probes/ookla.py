@@ -14,6 +14,7 @@ from agent.engines import process, services
 from agent.failure import MeasurementFailed
 from agent.probes import Findings, Progress, Report, Request
 from agent.target_url import parse_url
+from agent.throughput.directions import DIRECTION
 from wire.failure import FailureCode, Operation
 from wire.measurement import Json
 from wire.options import Option, resolve
@@ -32,12 +33,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "seconds": Option(
         type=float, default=10.0, minimum=1, maximum=15, help="longest duration of a direction (s)"
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
 }
 
 

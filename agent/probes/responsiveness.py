@@ -19,7 +19,7 @@ from agent.target import parse_host_port
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import CONNECT_SECONDS, Target
 from agent.throughput.connect import resolve as resolve_target
-from agent.throughput.flow import Test
+from agent.throughput.directions import DIRECTION, Test, tests_of
 from agent.throughput.foreign import TIMEOUT_SECONDS, ForeignProber
 from agent.throughput.handshake import PROMPT_QUERY
 from agent.throughput.limits import Allowance, Limits
@@ -55,12 +55,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         maximum=10,
         help="longest load in each direction; it ends earlier when the figures settle (seconds)",
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
     "max_bytes": MAX_BYTES,
 }
 REVISION: Final = "draft-ietf-ippm-responsiveness-09"
@@ -82,8 +77,7 @@ def probe(request: Request, report: Report) -> Findings:
     most_bytes = options["max_bytes"]
     assert most_bytes is None or isinstance(most_bytes, int)
     allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
-    tests: Sequence[Test] = ("download", "upload")
-    wanted = tests if direction == "both" else [test for test in tests if test == direction]
+    wanted = tests_of(direction)
     target = _reachable(resolve_target(host, port, request.token), request.clock)
     idle_seconds, values = _idle(target, request.clock, report)
     confidence: dict[str, Json] = {}

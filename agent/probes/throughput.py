@@ -17,8 +17,8 @@ from agent.probes import Findings, Progress, Report, Request
 from agent.target import parse_host_port
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve as resolve_target
+from agent.throughput.directions import DIRECTION, Test, tests_of
 from agent.throughput.estimator import Sample
-from agent.throughput.flow import Test
 from agent.throughput.limits import Allowance
 from agent.throughput.stop import LONGEST_SECONDS, converged
 from agent.throughput.why import limited_by, queue_seconds, signs
@@ -64,12 +64,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         help="length of the test in each direction, warm-up included; without it a test ends "
         "when its estimate has converged, after 1.5 to 10 s (seconds)",
     ),
-    "direction": Option(
-        type=str,
-        default="both",
-        choices=("download", "upload", "both"),
-        help="which way the data flow, seen from here",
-    ),
+    "direction": DIRECTION,
     "wan_interface": WAN_INTERFACE,
     "wan_device": WAN_DEVICE,
     "wan_port": WAN_PORT,
@@ -91,8 +86,7 @@ def probe(request: Request, report: Report) -> Findings:
     assert most_bytes is None or isinstance(most_bytes, int)
     assert seconds is None or isinstance(seconds, float)
     counters = counters_of(options, request.clock)
-    tests: Sequence[Test] = ("download", "upload")
-    wanted = tests if direction == "both" else [test for test in tests if test == direction]
+    wanted = tests_of(direction)
     allowance = Allowance(request.clock, request.deadline_seconds, most_bytes)
     targets = resolve_target(host, port, request.token, allowance.left_seconds())
     values: dict[str, Json] = {}

@@ -13,8 +13,9 @@ from typing import Final
 
 from agent.clock import Clock
 from agent.responder.admission import Admission, NotAdmitted, Use
+from agent.throughput.directions import Test
 from agent.throughput.engine import Engine, FlowEnded, Stalled
-from agent.throughput.flow import Flow, Test
+from agent.throughput.flow import Flow
 from agent.throughput.handshake import Rejected, ServerHandshake, Upgrade, refuse
 from agent.throughput.limits import Both, ByteLimit, Quota
 from agent.throughput.payload import FrameStore

@@ -7,12 +7,7 @@ one JSON object: ``{"polled": ADDRESS}`` after every turn, ``{"report": ADDRESS,
 """
 
 import asyncio
-import json
-import os
 import random
-import signal
-import sys
-import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -23,6 +18,7 @@ from agent.snmp.access import AccessFile
 from agent.snmp.client import Client
 from agent.snmp.exchange import Exchange
 from agent.snmp.limits import Limits
+from agent.snmp.pipes import leave, own_output, read_order, say
 from agent.snmp.place import Here, Whereabouts
 from agent.snmp.profiles import Profile
 from agent.snmp.session import Engine, open_exchange, read_access
@@ -31,14 +27,12 @@ from agent.snmp.watching import Told, Watched
 
 def main() -> int:
     """Poll until standard input ends."""
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints must not be taken for a report
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    out = own_output()
+    order = read_order()
     try:
         file = read_access()
     except MeasurementFailed as error:
-        _say(out, {"refused": str(error.failure)})
+        say(out, {"refused": str(error.failure)})
         return 0
     asyncio.run(_poll(file, order, out))
     return 0
@@ -90,10 +84,10 @@ async def _watch(
         async with at_once:
             await watched.turn()
         exchange.engine_changed = False
-        _say(out, {"polled": address})
+        say(out, {"polled": address})
         now = clock.monotonic_seconds()
         if now >= report_due:
-            _say(out, {"report": address, **_told(watched.report(now))})
+            say(out, {"report": address, **_told(watched.report(now))})
             report_due = now + report_seconds - step / 2
         due += step * max(1, 1 + int((now - due) // step))
 
@@ -110,17 +104,5 @@ def _told(told: Told) -> dict[str, Any]:
     }
 
 
-def _say(out: BinaryIO, told: dict[str, Any]) -> None:
-    out.write(json.dumps(told).encode() + b"\n")
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 1024):
-        pass
-    os.killpg(0, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(main)

@@ -5,12 +5,7 @@ The first line in names device, port and interval; every line out is one JSON ob
 """
 
 import asyncio
-import json
-import os
 import random
-import signal
-import sys
-import threading
 from typing import Any, BinaryIO, Final
 
 from agent import guard
@@ -21,6 +16,7 @@ from agent.snmp.client import Client
 from agent.snmp.exchange import Exchange
 from agent.snmp.interfaces import Port, parse_ports
 from agent.snmp.limits import Limits
+from agent.snmp.pipes import leave, own_output, read_order, say
 from agent.snmp.reading import reread
 from agent.snmp.session import Engine, open_exchange, read_access
 
@@ -36,15 +32,13 @@ _ROUND: Final = 1 << 32
 
 def main() -> int:
     """Read until standard input ends."""
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    out = own_output()
     guard.inherit()
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    order = read_order()
     try:
         asyncio.run(_read(order, out))
     except MeasurementFailed as error:
-        _say(out, {"refused": str(error.failure)})
+        say(out, {"refused": str(error.failure)})
     return 0
 
 
@@ -53,7 +47,7 @@ async def _read(order: dict[str, Any], out: BinaryIO) -> None:
     file, chance = read_access(), random.SystemRandom()
     exchange = open_exchange(Engine.DIRECT, file, order["address"], limits, clock, chance)
     port, header_bytes = await _find(exchange, limits, order["port"])
-    _say(out, {"header_bytes": header_bytes, "speed_bps": port.speed_bps})
+    say(out, {"header_bytes": header_bytes, "speed_bps": port.speed_bps})
     whole = dict.fromkeys(NAMES, 0)
     last: dict[str, int] = {}
     due, failures = clock.monotonic_seconds(), 0
@@ -74,7 +68,7 @@ async def _read(order: dict[str, Any], out: BinaryIO) -> None:
             last[name] = count.value
         told = dict(zip(("in", "in_p", "out", "out_p"), whole.values(), strict=True))
         # a 64-bit counter that was reset makes the sum fall: whoever reads it sees that
-        _say(out, {"at_seconds": (sent + came) / 2, **told})
+        say(out, {"at_seconds": (sent + came) / 2, **told})
         due = max(due + order["interval_seconds"], came)
         await asyncio.sleep(due - clock.monotonic_seconds())
 
@@ -121,17 +115,5 @@ def _headers(port: Port, *, linux: bool) -> int:
     return ETHERNET_HEADERS + (CHECK_BYTES if port.is_ethernet and not linux else 0)
 
 
-def _say(out: BinaryIO, told: dict[str, Any]) -> None:
-    out.write(json.dumps(told).encode() + b"\n")
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 1024):
-        pass
-    os.killpg(0, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(main)

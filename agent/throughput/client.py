@@ -8,9 +8,10 @@ from typing import Final
 from agent.clock import Clock
 from agent.failure import MeasurementFailed, translate
 from agent.throughput.connect import Opened, Target, open_all
+from agent.throughput.directions import Test
 from agent.throughput.engine import FINISH_SECONDS, Engine, FlowEnded, OnTick, Stalled
 from agent.throughput.estimator import Estimate, Sample, TooLittle, estimate, warmup_seconds
-from agent.throughput.flow import POLICY_VIOLATION, Flow, Test
+from agent.throughput.flow import POLICY_VIOLATION, Flow
 from agent.throughput.framing import ProtocolViolation
 from agent.throughput.limits import UNLIMITED, ByteLimit, Limits
 from agent.throughput.payload import FrameStore

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agent.throughput import messages, tcp_info
+from agent.throughput.directions import Test
 from agent.throughput.framing import (
     Discard,
     FrameReader,
@@ -34,7 +35,6 @@ from agent.throughput.tcp_info import TcpInfo
 from agent.throughput.transport import TlsFlowSocket
 
 Side = Literal["client", "server"]
-Test = Literal["download", "upload"]
 
 _CHUNK_BYTES: Final = 1 << 20
 _READS_A_TURN: Final = 32

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from agent.localise.evidence import Evidence, HopSeen, LoadSeen, Method, RoundTrip, Window
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.why import LimitedBy
 
 BEFORE, LOADED, AFTER = Window(0.0, 2.5), Window(3.5, 6.5), Window(7.5, 9.5)

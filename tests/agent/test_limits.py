@@ -18,7 +18,8 @@ from agent.responder.admission import Admission
 from agent.responder.server import Responder, listen
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve
-from agent.throughput.flow import Flow, Test
+from agent.throughput.directions import Test
+from agent.throughput.flow import Flow
 from agent.throughput.handshake import PACE_FIELD, ClientHandshake, Upgrade
 from agent.throughput.limits import GOOD_BYE_BYTES, Allowance, Both, ByteLimit, Limits
 from agent.throughput.payload import FrameStore

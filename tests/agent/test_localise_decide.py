@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.localise.counters import LinkCounters, Said
 from agent.localise.decide import Kind, Reason, Side, decide
 from agent.localise.evidence import Evidence, LoadSeen
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.why import LimitedBy
 from tests.agent.localising import always, jittery, loading, path, under_load
 

@@ -20,7 +20,7 @@ from agent.responder.admission import Admission, NotAdmitted
 from agent.responder.server import Responder, listen
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.framing import Opcode, build_frame, build_header
 from agent.throughput.handshake import ClientHandshake, Upgraded
 from wire.failure import FailureCode, Operation

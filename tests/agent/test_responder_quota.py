@@ -22,7 +22,7 @@ from agent.responder.tokens import Tokens
 from agent.responder.uses import UsedTokens
 from agent.throughput.client import DirectionResult, measure_direction
 from agent.throughput.connect import resolve
-from agent.throughput.flow import Test
+from agent.throughput.directions import Test
 from agent.throughput.handshake import ClientHandshake
 from tests.agent.bad_tokens import BAD, SIGNER
 from tests.agent.slot_tokens import key_file, now_token

@@ -81,8 +81,7 @@ class Life:
     def come_due(self) -> int:
         """Start what is due by the plan now, as the loop of a running agent does."""
         life = self.runner
-        ready, passed = runner_module.due(life._slots(), life.now(), life._done)
-        life._done |= {*ready, *passed}
+        ready, _ = life.agenda.take(life._slots(), life.now())
         for slot in ready:
             life._start(slot)
         return len(ready)
