@@ -94,28 +94,10 @@ def answers(site: Site, random: Random) -> dict[str, Value]:
 
 
 def _inventory(site: Site, random: Random) -> dict[str, Value]:
-    router, switch, wifi = site.router, site.switch, site.wifi
     counted = max(1, round(site.access_points * random.choice((0.9, 1.0, 1.0, 1.0, 1.15))))
-    values: dict[str, Value] = {
-        "line.carrier": site.carrier,
-        "router.model": router.model,
-        "router.installed_year": float(router.year),
-        "router.rated_bps": router.told_bps,
-        "router.sessions_limit_count": float(router.sessions_limit),
-        "router.dhcp_pool_count": float(router.pool),
-        "router.filter_kind": router.filter_kind,
-        "router.tls_inspection": router.tls_inspection,
-        "internet.dns_server": router.dns_server,
-        "core_switch.model": switch.model,
-        "floor_switch.model": switch.floor_model,
-        "floor_switch.loop_protection": switch.loop_protection,
-        "wiring.category": switch.category if random.random() < 0.9 else "cat5e",
-        "wiring.installed_year": float(switch.year),
-        "access_point.model": wifi.model,
-        "access_point.generation": wifi.generation,
+    values = site.equipment() | {
+        "wiring.category": site.switch.category if random.random() < 0.9 else "cat5e",
         "access_point.count": float(counted),
-        "access_point.channel_plan": wifi.plan,
-        "access_point.dfs_channels": wifi.dfs,
         "device.pupils_per_ap": site.school.pupils / counted,
     }
     if site.school.aggregation_group:

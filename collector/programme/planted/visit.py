@@ -11,28 +11,7 @@ SEEN = 0.9
 
 def visit(site: Site, random: Random) -> dict[str, Value]:
     """Give what was noted at the school."""
-    router, switch, wifi = site.router, site.switch, site.wifi
-    values: dict[str, Value] = {
-        "line.carrier": site.carrier,
-        "router.model": router.model,
-        "router.installed_year": float(router.year),
-        "router.rated_bps": router.told_bps,
-        "router.sessions_limit_count": float(router.sessions_limit),
-        "router.dhcp_pool_count": float(router.pool),
-        "router.filter_kind": router.filter_kind,
-        "router.tls_inspection": router.tls_inspection,
-        "internet.dns_server": router.dns_server,
-        "core_switch.model": switch.model,
-        "floor_switch.model": switch.floor_model,
-        "floor_switch.loop_protection": switch.loop_protection,
-        "wiring.category": switch.category,
-        "wiring.installed_year": float(switch.year),
-        "access_point.model": wifi.model,
-        "access_point.generation": wifi.generation,
-        "access_point.count": float(site.access_points),
-        "access_point.channel_plan": wifi.plan,
-        "access_point.dfs_channels": wifi.dfs,
-        "device.pupils_per_ap": site.pupils_per_ap,
+    values = site.equipment() | {
         "usage.updates": site.updates,
         **_devices(site, random),
         **_air(site, random),
