@@ -35,6 +35,16 @@ def until(course: Course, end: int = BEGINS) -> Course:
     return lambda minute: course(minute) if minute < end else None
 
 
+def pause(course: Course, end: int) -> Course:
+    """The same, but for no sample from the beginning of incidents up to a minute."""
+    return lambda minute: None if BEGINS <= minute < end else course(minute)
+
+
+def risen(a_minute: float, end: int = 150) -> Course:
+    """A counter that rises from the beginning of incidents up to a minute, in whole numbers."""
+    return lambda minute: float(int(a_minute * (min(max(minute, BEGINS), end) - BEGINS) + 1e-9))
+
+
 def agent(school: str) -> str:
     """Labels of the school's agent."""
     return f'agent="agent-{school}",school="{school}"'
@@ -48,6 +58,11 @@ def state(school: str, name: str) -> str:
 def silence(school: str) -> str:
     """Seconds since it was heard."""
     return f"hakaru_fleet_silence_seconds{{{agent(school)}}}"
+
+
+def waiting(school: str) -> str:
+    """Results that wait on its agent."""
+    return f"hakaru_fleet_spool_results{{{agent(school)}}}"
 
 
 def ok(school: str, probe: str = "latency", target: str = RESPONDER) -> str:

@@ -239,10 +239,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--only", default="", metavar="RULE", help="rules whose name begins so")
+    parser.add_argument(
+        "--only", nargs="*", default=[""], metavar="RULE", help="rules whose name begins so"
+    )
     parser.add_argument("--list", action="store_true", help="say what would be tried")
     options = parser.parse_args(arguments)
-    chosen = [one for one in mutants() if one.rule.startswith(options.only)]
+    chosen = [one for one in mutants() if one.rule.startswith(tuple(options.only))]
     if options.list:
         print("\n".join(f"{one.rule}: {one.what}" for one in chosen))
         return 0

@@ -47,7 +47,7 @@ def test_the_page_names_every_check() -> None:
 def test_the_file_of_incidents_is_that_of_the_sources() -> None:
     """What somebody tries by hand is what is planted."""
     assert FILE.read_text(encoding="utf-8") == document(), (
-        "write it anew: python -m tests.alerts.incidents > tests/alerts/incidents.yml"
+        "write it anew: .venv/bin/python -m tests.alerts.incidents > tests/alerts/incidents.yml"
     )
 
 
