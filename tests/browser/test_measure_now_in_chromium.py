@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.tab import Tab, screenshots
+from tests.browser.test_axe import AXE, RULES
 from tests.collector.conftest import Desk, Maker, Serving, make, serve, serving, sqlite_url, store
 from tests.collector.test_policy_pages import heard, laid_down, result_for
 
@@ -109,6 +110,9 @@ def test_a_test_that_was_asked_for_is_followed(
     assert tab.run(ASKED) == ended
     assert tab.run("window.loaded_once")
     assert tab.faults() == []
+    tab.run(AXE.read_text("utf-8"))
+    answer = tab.call("Runtime.evaluate", expression=RULES, awaitPromise=True)
+    assert answer["result"]["value"] == "[]"
 
 
 def test_somebody_without_scripts_has_a_link(serving: Serving, desk: Desk, make: Maker) -> None:
