@@ -7,16 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
-from collector import resources
-from collector.demo.fill import fill
-from collector.judge.calendar_file import load_calendars
-from collector.judge.criteria_file import load_criteria
 from collector.store import create_store
 from collector.store.interface import Store
+from tests.conftest import CityCopy
 
 
 @dataclass(frozen=True)
@@ -28,19 +23,10 @@ class City:
 
 
 @contextmanager
-def served_city(folder: Path) -> Iterator[City]:
-    """Fill a database in ``folder`` and serve it; nobody has an account yet."""
-    database = f"sqlite:///{folder / 'city.db'}"
+def served_city(copy: CityCopy, folder: Path) -> Iterator[City]:
+    """Serve a copy in ``folder``; nobody has an account yet."""
+    database = copy(folder)
     store = create_store(database)
-    chance = Random(1)
-    fill(
-        store,
-        load_criteria(resources.default_criteria()),
-        load_calendars(resources.default_calendar()),
-        resources.configs_folder() / "demo",
-        now=datetime.now(UTC),
-        new_secret=lambda: str(chance.getrandbits(128)),
-    )
     log = folder / "serve.log"
     command = [sys.executable, "-m", "collector.cli", "serve", "--listen", "127.0.0.1:0"]
     with log.open("wb") as output:

@@ -21,6 +21,7 @@ from collector.operators.sign_in import secret_sha256
 from collector.operators.signed_in import form_token
 from tests.browser.served import City, served_city
 from tests.browser.tab import Tab, screenshots
+from tests.conftest import CityCopy
 
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
 VIEWS = (("light", 1280, 900), ("dark", 390, 844))
@@ -50,9 +51,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+def city(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The fictional city."""
-    with served_city(tmp_path_factory.mktemp("axe")) as found:
+    with served_city(city_copy, tmp_path_factory.mktemp("axe")) as found:
         yield found
 
 

@@ -18,6 +18,7 @@ from pypdf import PdfReader
 
 from tests.browser.served import served_city
 from tests.browser.tab import SCRIPT, Tab, screenshots
+from tests.conftest import CityCopy
 
 PAGES = (
     "/",
@@ -34,9 +35,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the fictional city is served."""
-    with served_city(tmp_path_factory.mktemp("browser")) as city:
+    with served_city(city_copy, tmp_path_factory.mktemp("browser")) as city:
         yield city.url
 
 

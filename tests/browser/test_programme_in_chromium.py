@@ -19,6 +19,7 @@ from collector.programme.model import Decision, Grade
 from tests.browser.served import City, served_city
 from tests.browser.tab import Tab, screenshots
 from tests.collector.programme import pictures as made
+from tests.conftest import CityCopy
 
 NAME, PASSWORD = "aoki", "correct horse battery staple"
 TABLET = (768, 1024)
@@ -29,9 +30,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+def city(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The fictional city with one operator."""
-    with served_city(tmp_path_factory.mktemp("programme")) as found:
+    with served_city(city_copy, tmp_path_factory.mktemp("programme")) as found:
         administration = Administration(found.store, SystemClock(), keep_one=False)
         administration.add("cli:test", NAME, Role.OPERATOR, PASSWORD, must_change=False)
         yield found

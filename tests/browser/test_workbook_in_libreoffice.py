@@ -1,7 +1,6 @@
 """The report's workbook in LibreOffice: it opens, and its formulas come to the values we wrote."""
 
 import csv
-import itertools
 import re
 import shutil
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from collector import resources
-from collector.demo.fill import fill
 from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.week import Week
@@ -21,6 +19,7 @@ from collector.report.document import Report
 from collector.report.formats import Format, Manner, write
 from collector.report.gather import Inputs, gather
 from collector.store import create_store
+from tests.conftest import CityCopy
 
 pytestmark = pytest.mark.browser
 
@@ -30,16 +29,11 @@ _CSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,fa
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The report of the fictional city's last week."""
-    store = create_store(f"sqlite:///{tmp_path_factory.mktemp('city')}/city.db")
+    store = create_store(city_copy(tmp_path_factory.mktemp("city")))
     criteria = load_criteria(resources.default_criteria())
     calendars = load_calendars(resources.default_calendar())
-    secrets = itertools.count()
-    fill(
-        store, criteria, calendars, resources.configs_folder() / "demo",
-        now=STATED, new_secret=lambda: f"secret {next(secrets)}",
-    )  # fmt: skip
     inputs = Inputs(store=store, criteria=criteria, calendars=calendars)
     material = gather(inputs, Week.parse("2026-W23"), simulated=True, now=STATED, wall=STATED)
     store.close()

@@ -2,24 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from random import Random
 from statistics import median
 from time import process_time
 
 import pytest
 
-from collector import resources
-from collector.demo.fill import fill
 from collector.store import create_store
 from tests.collector.pages_asked import (
-    CALENDARS,
-    CRITERIA,
-    NOW,
     Browser,
     browser_of,
     chart_of,
     text_of,
 )
+from tests.conftest import CityCopy
 
 CITY_BYTES = 100_000
 """Most of the city's page with all it needs, 84 schools."""
@@ -28,18 +23,9 @@ CITY_SECONDS = 0.3
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def demo(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """The fictional city, served."""
-    store = create_store(f"sqlite:///{tmp_path_factory.mktemp('pages') / 'city.db'}")
-    chance = Random(3)
-    fill(
-        store,
-        CRITERIA,
-        CALENDARS,
-        resources.configs_folder() / "demo",
-        now=NOW,
-        new_secret=lambda: str(chance.getrandbits(128)),
-    )
+    store = create_store(city_copy(tmp_path_factory.mktemp("pages")))
     yield browser_of(store)
     store.close()
 

@@ -18,15 +18,10 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from collector import resources
-from collector.demo.fill import fill
-from collector.judge.calendar_file import load_calendars
-from collector.judge.criteria_file import load_criteria
-from collector.store import create_store
+from tests.conftest import CityCopy
 from tests.promises.test_documents import DOCUMENTS, MODULES, ROOT
 
 MONDAY = datetime(2026, 6, 8, 1, 0, tzinfo=UTC)
@@ -179,21 +174,12 @@ class Programs:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(city_copy: CityCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the project's configuration and a database of the fictional city."""
     folder = tmp_path_factory.mktemp("typed")
     (folder / "configs").symlink_to(ROOT / "configs")
-    store = create_store(f"sqlite:///{folder / 'hakaru.db'}")
-    chance = Random(4)
-    fill(
-        store,
-        load_criteria(resources.default_criteria()),
-        load_calendars(resources.default_calendar()),
-        resources.configs_folder() / "demo",
-        now=MONDAY,
-        new_secret=lambda: str(chance.getrandbits(128)),
-    )
-    store.close()
+    city_copy(folder)
+    (folder / "city.db").rename(folder / "hakaru.db")
     before = Path.cwd()
     os.chdir(folder)
     yield folder
