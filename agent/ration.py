@@ -53,22 +53,25 @@ class Ration:
         self._seed = seed
         self._path = path
         self.ledger = (Ledger() if path is None else read_ledger(path)).release()
-        self._counts = lru_cache(maxsize=64)(self._count)
+        self._remember()
 
     def adopt(self, budget: Budget, tests: tuple[Planned, ...], timetable: Timetable) -> None:
         """Go by another plan and budget; what was spent stays spent."""
         self._budget, self._tests, self._timetable = budget, tests, timetable
+        self._remember()
+
+    def _remember(self) -> None:
+        # of the plan alone: asked for every run of a month, at every slot
         self._counts = lru_cache(maxsize=64)(self._count)
+        self._priced = lru_cache(maxsize=256)(self._price)
 
     def cost_of(self, test: int, *, calibration: bool = False) -> Cost:
         """What a run of a test of the plan will take."""
-        planned = self._tests[test]
-        return self.cost_of_run(calibrated(planned) if calibration else planned)
+        return cost_of(self.ledger, *self._priced(test, calibration))
 
     def cost_of_run(self, planned: Planned) -> Cost:
         """What a run takes, planned or not."""
-        bound = bound_of(planned, self._budget.fastest_bps)
-        return cost_of(self.ledger, cost_key(planned), bound)
+        return cost_of(self.ledger, cost_key(planned), bound_of(planned, self._budget.fastest_bps))
 
     def periods(self, slot: Slot, day: date, today: tuple[Slot, ...]) -> list[Period]:
         """The budgets at the moment of ``slot``; ``today`` is the day's plan."""
@@ -165,6 +168,11 @@ class Ration:
             runs * self.cost_of(test, calibration=calibration).expected_bytes
             for (test, calibration), runs in self._counts(day).items()
         )
+
+    def _price(self, test: int, calibration: bool) -> tuple[str, int]:
+        """Name in the ledger and most bytes of a run of the plan."""
+        planned = calibrated(self._tests[test]) if calibration else self._tests[test]
+        return cost_key(planned), bound_of(planned, self._budget.fastest_bps)
 
     def _count(self, day: date) -> Mapping[tuple[int, bool], int]:
         """Heavy runs of a day, by test."""

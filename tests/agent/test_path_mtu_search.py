@@ -1,5 +1,6 @@
 """The search for the path MTU against paths as data, and what is refused before a packet."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -251,15 +252,17 @@ def test_a_server_that_resets_at_once_tells_nothing_wrong() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up() -> None:
-            for _ in range(2):
-                sock, _ = listener.accept()
-                sock.close()
+            with contextlib.suppress(OSError):  # the end of the listener
+                while True:
+                    listener.accept()[0].close()
 
-        thread = threading.Thread(target=hang_up, daemon=True)
+        thread = threading.Thread(target=hang_up)
         thread.start()
         port = listener.getsockname()[1]
         options: Mapping[str, Json] = {"protocol": "udp", "tcp_port": port}
         result = measure("path_mtu", probe, asked("127.0.0.1", options), lambda _: None)
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        thread.join()
     assert result.outcome is Outcome.OK, result.failure
     assert result.values.get("mss_upload_black_hole") is not True
     assert "mss_download_black_hole" not in result.values
