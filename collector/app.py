@@ -55,7 +55,7 @@ from collector.pages.programme_routes import programme_routers
 from collector.pages.provider import ProviderPages
 from collector.pages.rehearsal import RehearsalPages
 from collector.pages.reports import ReportPages
-from collector.pages.router import attach
+from collector.pages.router import page_routers, static_files
 from collector.pages.sources import PageSources
 from collector.policy.effective import Policies
 from collector.policy.provider import PolicyProvider
@@ -186,33 +186,35 @@ def create_app(  # noqa: PLR0913 - the settings of a program, by name
     ingest = Ingest(store, clock, metrics, insecure_lab=insecure_lab, store_id=store_id(store))
     app.add_route(busy.PATH, ingest.take, methods=[busy.METHOD], include_in_schema=False)
     app.add_middleware(busy.BusyRoute, plan=plan, keeper=keeper, take=ingest.take)  # the outermost
-    for module in (enrol, fleet, heartbeat, identity, late, questions, operations, time):
-        app.include_router(module.router(context))
-    app.include_router(slots.router(context, slot_keys, SystemRandom()))
     kept = KeptCauses(store, criteria, calendars, clock)
-    app.include_router(causes.router(context, kept))
-    attach(app, pages, kept)
     sign_in = SignIn(store, clock)
-    app.include_router(
+    app.mount("/static", static_files(), name="static")
+    for routes in (
+        *(
+            module.router(context)
+            for module in (enrol, fleet, heartbeat, identity, late, questions, operations, time)
+        ),
+        slots.router(context, slot_keys, SystemRandom()),
+        causes.router(context, kept),
+        *page_routers(pages, answers, kept),
         AccountPages(
             store,
             answers,
             sign_in,
             insecure_lab=insecure_lab,
             provider_name=None if provider is None else provider.name,
-        ).router()
-    )
-    app.include_router(ProviderPages(answers, sign_in, clock, provider).router())
-    for routes in (
+        ).router(),
+        ProviderPages(answers, sign_in, clock, provider).router(),
         OperatorPages(store, answers, clock).router(),
         FleetPages(pages, answers).router(),
         PolicyPages(pages, answers, policies).router(),
         policy_api.router(context, policies),
         *programme_routers(pages, answers),
         ReportPages(pages, answers, inputs, reports).router(),
+        RehearsalPages(pages, answers).router(),
     ):
-        app.include_router(routes)
-    app.include_router(RehearsalPages(pages, answers).router())
+        # as they are: each is complete, and include_router() would build every one a second time
+        app.router.routes.extend(routes.routes)
     plan.declare(app.routes)  # last: a route without a declared caller stops the start
     return app
 

@@ -1,8 +1,9 @@
 """The pages over HTTP: their addresses."""
 
 import os
+from collections.abc import Iterator
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -28,14 +29,17 @@ from collector.programme.findings_catalogue import load_findings
 from collector.programme.measures_catalogue import load_measures
 
 
-def attach(app: FastAPI, sources: PageSources, kept: KeptCauses) -> None:
-    """Serve the pages and their static files from ``app``."""
-    app.mount("/static", _Static(directory=HERE / "static"), name="static")
-    answers = Answers(sources)
-    app.include_router(router(sources, answers, kept))
-    app.include_router(late.router(sources, answers))
-    app.include_router(result.router(sources, answers))
-    app.include_router(TopologyPages(sources, answers).router())
+def page_routers(sources: PageSources, answers: Answers, kept: KeptCauses) -> Iterator[APIRouter]:
+    """Give the routes of what anybody who may see the city sees."""
+    yield router(sources, answers, kept)
+    yield late.router(sources, answers)
+    yield result.router(sources, answers)
+    yield TopologyPages(sources, answers).router()
+
+
+def static_files() -> StaticFiles:
+    """Style sheets, scripts and pictures of the pages."""
+    return _Static(directory=HERE / "static")
 
 
 class _Static(StaticFiles):
