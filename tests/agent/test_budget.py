@@ -231,3 +231,12 @@ def test_a_clock_far_ahead_does_not_erase_what_was_spent() -> None:
     for day in (today, date(2100, 1, 1), today):
         ledger = ledger.reserve(day, 10).settle("k", 10, typical=True)
     assert ledger.spent_on(today) == 20
+
+
+def test_another_plan_has_its_own_costs() -> None:
+    """What was known of the tests of the plan before is forgotten with it."""
+    ration = Ration(Budget(), TESTS, TABLE, "a", None)
+    before = ration.cost_of(1)
+    ration.adopt(Budget(), TESTS[::-1], TABLE)
+    assert ration.cost_of(0) == before
+    assert ration.cost_of(1) != before
