@@ -117,7 +117,8 @@ class Rehearsals:
                 return
             with contextlib.suppress(TimeoutError):
                 wait = max(0.0, at - self._clock.monotonic_seconds())
-                await asyncio.wait_for(over.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await over.wait()
             if over.is_set() or not await self._round(name, number, planned):
                 return
 

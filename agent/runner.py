@@ -130,7 +130,8 @@ class Runner:
             self.stop()
             if self._rehearsals is not None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._rehearsals.close(), STOP_SECONDS)
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await self._rehearsals.close()
             measuring = (*self._running.values(), *self._beside)
             await asyncio.wait((tasks[1], *measuring), timeout=STOP_SECONDS)
             for task in (*tasks, *measuring):
@@ -362,7 +363,8 @@ class Runner:
                 self._start(slot)
             with contextlib.suppress(TimeoutError):
                 pause = seconds_to_next(slots, self.now(), TICK_SECONDS)
-                await asyncio.wait_for(self._stop.wait(), max(pause, 0.01))
+                async with asyncio.timeout(max(pause, 0.01)):
+                    await self._stop.wait()
 
     def _start(self, slot: Slot) -> None:
         if slot.test in self._running:

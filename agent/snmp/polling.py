@@ -87,7 +87,8 @@ class Polling:
                     log.warning("polling of devices ended: %s", why)
             pause = min(LONGEST_PAUSE_SECONDS, CHECK_SECONDS * 2 ** min(failures, 10))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await stop.wait()
 
     async def _one_life(self, stop: asyncio.Event) -> str:
         """Run the process until it ends or is ended; say why."""

@@ -85,7 +85,8 @@ class Pace:
                 continue
             pause = None if due == _NEVER else (due - self.now_seconds()) / self._speed
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
 
     def _rebase(self, seconds: float) -> None:
         self._base_seconds, self._base_real_seconds = seconds, self._real()

@@ -133,6 +133,27 @@ def test_speed_scales_real_time_from_when_it_is_set() -> None:
     assert pace.now_seconds() == 31
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_it_ends_when_cancelled_while_something_changes(turns: int) -> None:
+    """A cancellation in the turn of the loop of a change is not lost, or a fleet never ends."""
+
+    async def main() -> set[asyncio.Task[None]]:
+        pace = Pace(SystemClock().monotonic_seconds)
+        tasks = {asyncio.create_task(pace.run()), asyncio.create_task(pace.sleep(3600))}
+        await asyncio.sleep(0.01)
+        with pace.working():
+            pass
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        _, lives = await asyncio.wait(tasks, timeout=2)
+        return lives
+
+    with asyncio.Runner() as runner:
+        assert runner.run(main()) == set()
+
+
 def test_peak_to_mean_sees_a_burst_and_its_absence() -> None:
     """All at once is 6, the whole minute in one window; evenly spread is 1."""
     assert peak_to_mean([3.0] * 84) == 6.0
