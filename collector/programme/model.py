@@ -16,7 +16,7 @@ Value = float | bool | str
 class Grade(StrEnum):
     """Grade of evidence, the strongest first."""
 
-    AGENT = "agent"  # 計測
+    AGENT = "agent"  # 測定
     """Measured by the agent in the school."""
     ON_SITE = "on_site"  # 現地
     """Seen by a person at the school."""

@@ -72,7 +72,7 @@ DECISION: Final[Words] = {
     "resolved": _word("○ 解消", "○ resolved", BLUE),
 }
 GRADE: Final[Words] = {
-    "agent": _word("計測", "measured"),
+    "agent": _word("測定", "measured"),
     "on_site": _word("現地", "on site"),
     "desk": _word("机上", "desk"),
 }
@@ -125,6 +125,16 @@ ROLE: Final[Words] = {
     "switch": _word("スイッチ", "switch"),
     "controller": _word("無線コントローラー", "controller"),
     "access_point": _word("アクセスポイント", "access point"),
+}
+# where a target of the agents lies
+SEGMENT: Final[Words] = {
+    "lan": _word("校内 LAN", "LAN"),
+    "line": _word("アクセス回線", "access line"),
+    "carrier": _word("通信事業者網", "carrier"),
+    "aggregation": _word("集約拠点", "aggregation"),
+    "internet": _word("インターネット", "internet"),
+    "cloud": _word("クラウド", "cloud"),
+    "unknown": _word("不明", "not known"),
 }
 # the verdict of a bottleneck test, and where its narrow piece lies
 BOTTLENECK: Final[Words] = {

@@ -23,7 +23,7 @@ EXPLANATION: Final = (
     ("name", "学校名（空欄可）", "Name of the school, may be empty"),
     ("finding_id", "課題の番号（例 port_100m）", "Id of the finding, such as port_100m"),
     ("decision", "確認 confirmed、否定 rejected、解消 resolved", "confirmed, rejected, resolved"),
-    ("grade", "証拠の種別: 計測 agent、現地 on_site、机上 desk", "agent, on_site or desk"),
+    ("grade", "証拠の種別: 測定 agent、現地 on_site、机上 desk", "agent, on_site or desk"),
     ("evidence", "証拠", "Evidence"),
     ("decided_on", "判断した日", "Day of the decision"),
     ("version", "版（変えない。新しい行は空欄）", "Version (leave it; empty for a new row)"),

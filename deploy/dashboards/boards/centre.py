@@ -234,7 +234,7 @@ _SLOTS: Final = Section(
         table(
             Text("待っている機器", "Agents that wait"),
             Text(
-                "期間の終わりに枠を待っていた測定機器の数（上位回線・応答サーバー別、0 は待ちなし）。",
+                "期間の終わりに枠を待っていた測定端末の数（上位回線・応答サーバー別、0 は待ちなし）。",
                 "Agents that wait for a slot at the end of the range, by responder; 0: nobody waits.",
             ),
             "SELECT p.name AS responder, count(w.agent) AS waiting,"

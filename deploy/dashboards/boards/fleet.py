@@ -36,7 +36,7 @@ _NOW: Final = Section(
         Panel(
             Text("状態別の台数", "Agents by state"),
             Text(
-                "運用中の測定機器の状態（収集サーバーの見張りによる）。",
+                "運用中の測定端末の状態（収集サーバーの見張りによる）。",
                 "Agents in service by state, as the collector's watch sees them.",
             ),
             kind="barchart",
@@ -71,7 +71,7 @@ _NOW: Final = Section(
         ),
         table(
             Text("版別の台数", "Agents by version"),
-            Text("測定機器のプログラムの版ごとの台数。", "Agents by the version of their program."),
+            Text("測定端末のプログラムの版ごとの台数。", "Agents by the version of their program."),
             "SELECT coalesce(a.said ->> 'agent_version', a.agent_version, '-') AS version,"
             f" count(*) AS agents {_AGENTS} WHERE {_SERVING} GROUP BY 1 ORDER BY 2 DESC, 1",
             width=8,
@@ -103,7 +103,7 @@ _TROUBLE: Final = Section(
         ),
         worst(
             Text("未送信の結果", "Results that wait"),
-            Text("測定機器に溜まっている結果の件数。", "Results that wait on the appliance."),
+            Text("測定端末に溜まっている結果の件数。", "Results that wait on the appliance."),
             "max by (school) (hakaru_fleet_spool_results)",
             Column(Text("件数", "Results"), "none", limits=(_SPOOL,)),
         ),
@@ -176,7 +176,7 @@ _ROOM: Final = Section(
         Panel(
             Text("CPU 使用率", "Processor"),
             Text(
-                "測定機器の CPU 使用率の中央値と最大。",
+                "測定端末の CPU 使用率の中央値と最大。",
                 "Share of the processors in use: median and greatest of all appliances.",
             ),
             kind="timeseries",
@@ -226,9 +226,9 @@ _LIST: Final = Section(
     Text("一覧", "All agents"),
     (
         table(
-            Text("測定機器", "Agents"),
+            Text("測定端末", "Agents"),
             Text(
-                "選んだ学校の測定機器。ずれは受信時刻と機器の時計の差。方針が拒否されていれば理由は収集サーバーのページにある。",
+                "選んだ学校の測定端末。ずれは受信時刻と機器の時計の差。方針が拒否されていれば理由は収集サーバーのページにある。",
                 "Agents of the chosen schools. Offset: arrival less the time its clock says. Why a policy"
                 " was rejected stands on the collector's page.",
             ),
@@ -277,9 +277,9 @@ _LIST: Final = Section(
 
 BOARD: Final = Board(
     key="fleet",
-    title=Text("測定機器：状態・版・時計・溜まり", "Fleet: states, versions, clocks, spools"),
+    title=Text("測定端末：状態・版・時計・溜まり", "Fleet: states, versions, clocks, spools"),
     about=Text(
-        "すべての測定機器が動き、届き、時計が合い、余裕があるか。",
+        "すべての測定端末が動き、届き、時計が合い、余裕があるか。",
         "Whether every agent is heard, delivers, has a right clock and room.",
     ),
     variables=FILTERS[:4],

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.dashboards.boards.shapes import same, table, worst
+from deploy.dashboards.boards.shapes import by_word, same, table, worst
 from deploy.dashboards.boards.shared import (
     CHOSEN,
     FILTERS,
@@ -17,7 +17,7 @@ from deploy.dashboards.boards.shared import (
     TO,
 )
 from deploy.dashboards.spec import Board, Column, Panel, Prom, Section
-from deploy.dashboards.words import BOTTLENECK, NARROW, Text
+from deploy.dashboards.words import BOTTLENECK, NARROW, SEGMENT, Text
 
 
 def _by_segment(series: str, quantile: float) -> Prom:
@@ -49,6 +49,7 @@ _WHERE: Final = Section(
             unit="s",
             limits=(RTT_SLOW,),
             points=True,
+            columns=by_word(SEGMENT, "s"),
         ),
         Panel(
             Text("往復時間（区間別、遅いほうから 1 割）", "Round trip by segment, slowest tenth"),
@@ -61,6 +62,7 @@ _WHERE: Final = Section(
             unit="s",
             limits=(RTT_SLOW,),
             points=True,
+            columns=by_word(SEGMENT, "s"),
         ),
         Panel(
             Text("損失（区間別、多いほうから 1 割）", "Loss by segment, worst tenth"),
@@ -73,6 +75,7 @@ _WHERE: Final = Section(
             unit="percentunit",
             limits=(LOSS_HIGH,),
             points=True,
+            columns=by_word(SEGMENT, "percentunit"),
         ),
         table(
             Text("混雑する場所の判定", "Where a queue stands under load"),
@@ -127,21 +130,31 @@ _WORST: Final = Section(
     ),
 )
 
+
+def _of_target(where: str, legend: Text) -> Prom:
+    """Round trips of the school chosen, the five slowest targets of one side of its router."""
+    chosen = f'school="$school",{where},{SHOWN}'
+    return Prom(
+        "topk(5, max by (target) (quantile_over_time(0.5,"
+        f" hakaru_latency_rtt_median_seconds{{{chosen}}}[$__interval])))",
+        legend,
+    )
+
+
 _HOPS: Final = Section(
     Text("選んだ学校の経路", "Path of the school chosen"),
     (
         Panel(
             Text("宛先ごとの往復時間", "Round trip by target"),
             Text(
-                "「学校」で選んだ学校の、宛先と区間ごとの往復時間（多くても 10 本）。",
-                "Of the school chosen above, by target and segment; ten lines at most.",
+                "「学校」で選んだ学校の、校内と校外の宛先ごとの往復時間（それぞれ多くても 5 本）。",
+                "Of the school chosen above, by target inside and beyond it; five lines each at most.",
             ),
             kind="timeseries",
             queries=(
-                Prom(
-                    "topk(10, max by (segment, target) (quantile_over_time(0.5,"
-                    f' hakaru_latency_rtt_median_seconds{{school="$school",{SHOWN}}}[$__interval])))',
-                    same("{{segment}} {{target}}"),
+                _of_target('segment="lan"', Text("校内 {{target}}", "inside: {{target}}")),
+                _of_target(
+                    'segment!~"lan|loopback"', Text("校外 {{target}}", "beyond: {{target}}")
                 ),
             ),
             unit="s",

@@ -347,7 +347,7 @@ BOARD: Final = Board(
             colour=BLUE,
         ),
         Note(
-            title=Text("測定機器の状態", "State of the agent"),
+            title=Text("測定端末の状態", "State of the agent"),
             query=Sql(
                 "SELECT c.changed_at / 1000000 AS time, c.state AS text, 'agent' AS tags"
                 f" FROM dashboard.state_change c WHERE c.school = {ONE}"

@@ -43,9 +43,9 @@ def worst(title: Text, about: Text, each: str, value: Column, *, by_target: bool
     )
 
 
-def by_word(words: Words) -> dict[str, Column]:
-    """Give each code, a series or a column of counts, its word and colour."""
-    return {code: Column(word.text, "none", colour=word.colour) for code, word in words.items()}
+def by_word(words: Words, unit: str = "none") -> dict[str, Column]:
+    """Give each code, a series or a column, its word and colour; ``none``: it counts something."""
+    return {code: Column(word.text, unit, colour=word.colour) for code, word in words.items()}
 
 
 def in_both(*columns: Column) -> dict[str, Column]:

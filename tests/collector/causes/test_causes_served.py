@@ -123,7 +123,7 @@ def test_evidence_links_to_its_measurement(serving: Serving, put: Callable[[str]
     desk = serving.desk("viewer")
     link = f"/schools/A1/results/{EVIDENCE_ID}"
     assert f'href="{link}"' in desk.get("/schools/A1?lang=en").text
-    for language, heading in (("en", "Measurement"), ("ja", "計測結果")):
+    for language, heading in (("en", "Measurement"), ("ja", "測定結果")):
         page = desk.get(f"{link}?lang={language}")
         assert page.status_code == 200
         assert heading in page.text

@@ -76,7 +76,7 @@ def test_plans_that_cannot_be_read_are_told(serving: Serving) -> None:
                 "登録された学校数 2（city.schools）",
                 "総学校数 84（network.schools） は 2 のはずです",
                 "9 件の関係が成り立っています", "<small>仮</small>",
-                "計測・記録から自動計算",
+                "測定・記録から自動計算",
             ],
         ),
         (
@@ -268,7 +268,7 @@ def test_the_ministrys_table(serving: Serving) -> None:
     assert first["name"] == '\'=HYPERLINK("x")'
     assert first["required"] == "422.4"
     assert (first["measured"], first["runs"], first["verdict"]) == ("", "0", "要確認")
-    assert first["statistic"] == "計測なし"
+    assert first["statistic"] == "測定なし"
     assert (first["part"], first["state"], first["state_on"]) == (
         "現地（サンプル校）", "改善中", "2026-05-18",
     )  # fmt: skip
