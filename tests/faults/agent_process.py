@@ -1,8 +1,9 @@
 """A real ``hakaru-agent run`` with many short measurements, that tells what it has accepted.
 
-Usage: agent_process.py STATE_DIR [SECONDS [CAP_BYTES]]. Five tests a second for SECONDS (600). Ids
-of accepted results go to standard output, one a line, after they were accepted. The child is the
-same file with the argument ``child``.
+Usage: agent_process.py STATE_DIR [SECONDS [CAP_BYTES]]. Five tests a second for SECONDS (600), in a
+long run fewer: a schedule of many thousand runs a day would be what is measured. Ids of accepted
+results go to standard output, one a line, after they were accepted. The child is the same file with
+the argument ``child``.
 """
 
 import os
@@ -22,6 +23,8 @@ from wire.measurement import Measurement
 from wire.planning.schedule import Window
 
 RUNS_A_SECOND = 5
+MOST_RUNS = 4_000
+"""In three hours one in 2.7 s, ten times what a school's policy asks for."""
 
 
 def probe(request: Request, report: Report) -> Findings:  # noqa: ARG001 - a probe's form
@@ -55,7 +58,7 @@ def main() -> int:
         days=frozenset(range(7)),
         from_seconds=start,
         to_seconds=start + seconds,
-        runs=RUNS_A_SECOND * seconds,
+        runs=min(RUNS_A_SECOND * seconds, MOST_RUNS),
     )
     config = Config(
         zone=noon,

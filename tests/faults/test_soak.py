@@ -1,7 +1,7 @@
 """A long run of real processes: memory, descriptors, threads, files, logs and spool stay bounded.
 
 Shortened in CI (SOAK_SECONDS, 45 unless told); ``make soak`` is the long one. Time is not
-accelerated, but the agents measure five times a second and deliver three times a second.
+accelerated, but the agents measure up to five times a second and deliver three times a second.
 """
 
 import os
