@@ -1,6 +1,7 @@
 """A city in PostgreSQL with its collector, a fleet that delivers, and the series in real stores."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,7 @@ MINUTES = 15
 EVERY_MINUTES = 5
 """How often the standing is written."""
 WAIT_SECONDS = 60.0
+LISTENING = re.compile(r"^listening on http://\S+:(\d+)$", re.MULTILINE)
 WRITTEN = (
     "count(hakaru_fleet_spool_results)",
     "count(last_over_time(hakaru_snmp_cpu_max_ratio[1h]))",
@@ -114,7 +116,7 @@ def filled(folder: Path, minutes: int = MINUTES, *, hostile: bool = True) -> Ite
         store.write(lambda sql: _begin_export(sql, stores, since))
         for one in stores:
             stack.callback(one.close)
-        port = stack.enter_context(_collector(url, stores))
+        port = stack.enter_context(_collector(url, stores, folder / "collector.log"))
         for one in stores:
             one.collector = port  # type: ignore[attr-defined] # both have it
             one.start()
@@ -178,23 +180,24 @@ def _begin_export(sql: object, stores: list[TimeSeriesStore], since: datetime) -
 
 
 @contextmanager
-def _collector(url: str, stores: list[TimeSeriesStore]) -> Iterator[int]:
+def _collector(url: str, stores: list[TimeSeriesStore], log: Path) -> Iterator[int]:
+    """Its log goes to a file: a pipe that nobody reads would stop it when it is full."""
     command = [sys.executable, "-m", "collector.cli", "serve", "--database", url]
     command += ["--listen", "127.0.0.1:0"]
     for one in stores:
         command += ["--remote-write", one.write_url]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stderr=errors)
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("listening on http://"):
-                yield int(line.rsplit(":", 1)[1])
-                break
-        else:
-            raise AssertionError("the collector did not start")
+        ends = time.monotonic() + WAIT_SECONDS
+        while (said := LISTENING.search(log.read_text("utf-8"))) is None:
+            assert process.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < ends, log.read_text("utf-8")
+            time.sleep(0.1)
+        yield int(said[1])
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
 
 
 def _simulate(store: Store, port: int, minutes: int) -> None:
