@@ -94,8 +94,12 @@ OWN = "the collector's own health"
 SAYS = "what an agent says of itself"
 PORTS = "sessions of a router at their limit, errors and half duplex at a port"
 MILES = "loss and long round trips"
+GONE = "the collector is down, then unknown to Prometheus, then back"
 TOLD = (
     Told("the centre is down: every series ends", 80, "HakaruCentreDown"),
+    # the same labels before and after: one alert, and one notice
+    Told(GONE, 95, "HakaruCentreDown"),
+    Told(GONE, 120, "HakaruCentreDown"),
     Told("nothing of schools is written: that is told, and nothing of schools", 80, "HakaruBlind"),
     Told(OWN, 140, "HakaruCollectorDown", labels={"instance": "c2", "job": "hakaru-collector"}),
     Told(OWN, 140, "HakaruExportBehind", labels={"instance": "c1", "store": "s"}, shown=LATE),
