@@ -123,24 +123,19 @@ class Fleet:
         tokens: Sequence[str],
         progress: Progress | None,
     ) -> None:
-        aside = [asyncio.create_task(around.pace.run())]
-        if progress is not None:
-            aside.append(asyncio.create_task(self._tell(around.pace, progress)))
-        if self._plan.heartbeats:
-            beats = Heartbeats(around, Random(f"{self._plan.seed}:beats"), self._clock)  # noqa: S311 - no secret
-            aside += [
-                asyncio.create_task(beats.beat(agent, client, token))
-                for agent, client, token in zip(agents, clients, tokens, strict=True)
-            ]
-        try:
+        async with asyncio.TaskGroup() as group:  # what fails beside the agents ends them too
+            aside = [group.create_task(around.pace.run())]
+            if progress is not None:
+                aside.append(group.create_task(self._tell(around.pace, progress)))
+            if self._plan.heartbeats:
+                beats = Heartbeats(around, Random(f"{self._plan.seed}:beats"), self._clock)  # noqa: S311 - no secret
+                aside += [
+                    group.create_task(beats.beat(agent, client, token))
+                    for agent, client, token in zip(agents, clients, tokens, strict=True)
+                ]
             await asyncio.gather(*(agent.live() for agent in agents))
-        finally:
             for task in aside:
                 task.cancel()
-            results = await asyncio.gather(*aside, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
 
     async def _enrol(
         self, clients: Sequence[httpx.AsyncClient], codes: Sequence[str]

@@ -222,6 +222,20 @@ def test_a_fleet_delivers_everything_over_http(serving: Any) -> None:
     assert with_database(summary, fleet.tally.made, stored[:1] + stored).duplicates == 1
 
 
+@pytest.mark.timeout(60)
+def test_what_fails_beside_the_agents_ends_the_simulation(serving: Any) -> None:
+    """A bug in the progress line: it is told, and nobody waits for a fleet whose time stands."""
+    codes = make_codes(serving.store, 2, SystemClock().now(), Random(3))
+    plan = Plan(url=serving.base_url, agents=2, length_seconds=3600.0)
+
+    def broken(*_: object) -> None:
+        raise ArithmeticError("a bug")
+
+    with pytest.raises(ExceptionGroup) as told:
+        asyncio.run(Fleet(plan, SystemClock()).run(codes, broken))
+    assert [type(one) for one in told.value.exceptions] == [ArithmeticError]
+
+
 def test_a_code_that_is_not_known_is_said_so(serving: Any) -> None:
     """The collector's own words, and no agent lives."""
     fleet = Fleet(Plan(url=serving.base_url, agents=1), SystemClock(), START)
