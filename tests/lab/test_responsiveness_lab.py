@@ -29,18 +29,23 @@ def responsiveness(client: Host, place: str, *options: str) -> dict[str, float]:
 
 
 def test_a_standing_queue_shows_in_the_working_round_trip() -> None:
-    """0.2 s of queue behind 20 ms, each direction by itself: within 20 per cent of their sum."""
+    """0.2 s of queue behind 20 ms, each direction by itself: between a full and a lately full one.
+
+    A CUBIC flow that has filled the queue goes on with 0.7 of its window (RFC 9438 section 4.6), so
+    round trips swing between the whole and 0.7 of it; where the flows lose together, all of them.
+    """
     with (
         chain(line(50 * MBPS, None, RTT_SECONDS, 0.2)) as hosts,
         responder(hosts[-1]) as place,
     ):
         values = responsiveness(hosts[0], place)
+    most = (RTT_SECONDS + 0.2) * 1.05
+    least = (RTT_SECONDS + 0.2) * 0.7
     for way in WAYS:
-        full = RTT_SECONDS + 0.2
-        assert values[f"{way}_working_rtt_median_seconds"] == pytest.approx(full, rel=0.2)
-        assert values[f"{way}_tcp_rtt_seconds"] == pytest.approx(full, rel=0.25)
-        assert values[f"{way}_rtt_inflation_seconds"] == pytest.approx(0.2, rel=0.25)
-        assert 150 < values[f"{way}_responsiveness_rpm"] < 350
+        assert least <= values[f"{way}_working_rtt_median_seconds"] <= most
+        assert least <= values[f"{way}_tcp_rtt_seconds"] <= most
+        assert least <= values[f"{way}_rtt_inflation_seconds"] + RTT_SECONDS <= most
+        assert 150 < values[f"{way}_responsiveness_rpm"] < 60 / least
 
 
 def test_a_short_queue_leaves_the_round_trip_short() -> None:
