@@ -55,7 +55,7 @@ target = "127.0.0.1"
 windows = [{ days = "mon-sun", from = "FROM", to = "TO", runs = 1 }]
 """
 """Nothing to measure now, everything else as in a school."""
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 
 @dataclass(frozen=True)
