@@ -284,7 +284,7 @@ class Store(Protocol):
 
     # -- subjects with questions of their own --------------------------------------------------
     def read(self, question: Callable[[Sql], T]) -> T:
-        """Run ``question`` on a reading connection of this thread. Raises :class:`StoreError`."""
+        """Run ``question`` on a connection that only reads. Raises :class:`StoreError`."""
         ...
 
     def write(self, work: Callable[[Sql], T]) -> T:

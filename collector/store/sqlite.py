@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +14,7 @@ from collector.store.schema import migrations
 from collector.store.sql import Sql
 from collector.store.sqlite_connection import Connection, ServiceLock, connect, translate
 from collector.store.sqlite_ingest import insert_batches
+from collector.store.sqlite_readers import Readers
 from collector.store.writer import GroupWriter
 
 T = TypeVar("T")
@@ -26,9 +26,7 @@ class SqliteStore(SqlStore):
     def __init__(self, path: str, clock: Clock | None = None) -> None:
         self._path = Path(path).absolute()
         self._lock = ServiceLock(self._path)
-        self._local = threading.local()
-        self._readers: list[Connection] = []
-        self._guard = threading.Lock()
+        self._readers = Readers(self._path)
         first = connect(self._path)
         try:
             applied = migrate(first, (clock or SystemClock()).now(), migrations("sqlite"))
@@ -45,24 +43,12 @@ class SqliteStore(SqlStore):
     def close(self) -> None:
         """See the interface."""
         self._writer.close()
-        with self._guard:
-            for reader in self._readers:
-                reader.close()
-            self._readers.clear()
+        self._readers.close()
         self._lock.release()
 
     def read(self, question: Callable[[Sql], T]) -> T:
         """See the interface."""
-        reader: Connection | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = connect(self._path, read_only=True)
-            self._local.reader = reader
-            with self._guard:
-                self._readers.append(reader)
-        try:
-            return question(reader)
-        except sqlite3.Error as error:
-            raise translate(error) from error
+        return self._readers.ask(question)
 
 
 class _Writes:
