@@ -8,20 +8,20 @@ from typing import Final
 
 from collector.backup import identity, manifest, postgres, sqlite
 from collector.backup.manifest import BackupRefused, Kind, Manifest
-from collector.store import create_store
+from collector.store import create_store, open_existing
 from collector.store.sqlite_connection import ServiceLock
 
 _SQLITE: Final = "sqlite:///"
 
 
 def backup(url: str, folder: Path, now: datetime) -> Manifest:
-    """Copy the database into a new folder while it serves. Raises :class:`BackupRefused`.
+    """Copy the database into a new folder while it serves. Raises BackupRefused, StoreUnusable.
 
     Built beside and renamed when it is complete and synced.
     """
     if folder.exists():
         raise BackupRefused(f"{folder} is there already: name a new folder")
-    store = create_store(url)
+    store = open_existing(url)
     try:
         version, name = store.schema_version(), identity.store_id(store)
     finally:

@@ -9,10 +9,11 @@ from collector.commands.common import (
     OK,
     BadArguments,
     add_database,
-    open_store,
+    database_url,
     reporting,
 )
 from collector.operators.audit import Head, Record, head_of, newest, verify
+from collector.store import open_existing
 
 MAX_LINES = 10_000
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     if not 1 <= options.limit <= MAX_LINES:
         raise BadArguments(f"--limit: found {options.limit}, allowed is 1 to {MAX_LINES}")
-    store = open_store(options)
+    store = open_existing(database_url(options))
     try:
         records = store.read(lambda sql: newest(sql, options.limit))[::-1]
     finally:
@@ -75,7 +76,7 @@ def _verify(options: argparse.Namespace) -> int:
         kept = None if options.head is None else Head.parse(options.head)
     except ValueError as error:
         raise BadArguments(f"--head: {error}") from None
-    store = open_store(options)
+    store = open_existing(database_url(options))
     try:
         faults, head = store.read(lambda sql: (verify(sql, kept), head_of(sql)))
     finally:

@@ -3,6 +3,8 @@
 Nothing outside ``collector.store.sqlite*`` and ``postgres*`` knows which database it is.
 """
 
+from pathlib import Path
+
 from collector.store.interface import Store, StoreUnusable
 
 _SQLITE = "sqlite:///"
@@ -30,6 +32,18 @@ def create_store(url: str) -> Store:
         "use sqlite:///PATH (sqlite:////PATH for an absolute path) or "
         "postgresql://USER@HOST:PORT/NAME"
     )
+
+
+def open_existing(url: str) -> Store:
+    """Open a database that must be there already: a copy or a check of it must not make it.
+
+    A wrong name would otherwise give an empty database, copied or found whole night after night.
+    Raises :class:`~collector.store.interface.StoreUnusable` with advice.
+    """
+    file = Path(url.removeprefix(_SQLITE))
+    if url.startswith(_SQLITE) and not file.is_file():
+        raise StoreUnusable(f"there is no database {file}: name the one that is served")
+    return create_store(url)
 
 
 def has_password(url: str) -> bool:

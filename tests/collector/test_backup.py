@@ -130,6 +130,20 @@ def test_a_damaged_or_foreign_copy_is_refused(
     assert not (tmp_path / "restored.db").exists()
 
 
+@pytest.mark.parametrize("words", [("backup", "copy"), ("audit", "verify"), ("audit", "list")])
+def test_a_wrong_name_is_no_empty_database(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A copy or a check of a database that is not there fails and makes none."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--database", "sqlite:///wrong.db"]) == 1
+    assert "there is no database wrong.db: name the one" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_database_that_is_served_is_not_overwritten(
     store: Store, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
