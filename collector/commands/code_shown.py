@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from collector.commands.common import OK, BadArguments
 from collector.fleet import qr
@@ -57,9 +58,26 @@ def show_code(
 
 
 def check_code_options(options: argparse.Namespace) -> None:
-    """Refuse a picture without an address. Raises :class:`BadArguments`."""
+    """Refuse a picture without an address, or one no appliance takes. Raises BadArguments."""
     if options.png is not None and not options.collector:
         raise BadArguments("--png: give --collector URL too, the picture says where to enrol")
+    if options.collector and not _is_address(options.collector):
+        raise BadArguments(
+            f"--collector: found {options.collector!r}, allowed is https://HOST[:PORT][/PATH]: "
+            "no appliance could enrol with such a QR code"
+        )
+
+
+def _is_address(text: str) -> bool:
+    """Whether an appliance would take it (http:// only in a laboratory, which it says itself)."""
+    try:
+        parts = urlsplit(text)
+        known, port = parts.scheme in ("http", "https") and bool(parts.hostname), parts.port
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and " " not in text
+    rest = parts.username is not None or parts.query or parts.fragment
+    return known and port != 0 and plain and not rest
 
 
 def _days(text: str) -> int:

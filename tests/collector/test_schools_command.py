@@ -206,3 +206,14 @@ def test_a_missing_file_is_explained(database: str) -> None:
     done = school(database, "import", "/no/such.csv")
     assert done.returncode == 2
     assert "/no/such.csv: cannot be read (No such file or directory)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address", ["hakaru.city.example", "https://", "ftp://a.example", "https://a b", "https://a:x"]
+)
+def test_a_code_for_an_address_that_is_none_is_refused(database: str, address: str) -> None:
+    """Before letters with such QR codes are printed; and no code is made."""
+    done = school(database, "enrol-code", "E001", "--collector", address)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"--collector: found {address!r}, allowed is https://HOST")
+    assert done.stdout == ""
