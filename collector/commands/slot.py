@@ -26,9 +26,11 @@ from collector.slots.place import VARIABLE, add_slot_keys, slot_keys_directory
 from collector.store.interface import Store
 from collector.store.sql import Sql
 from wire.slot_token import is_name, write_key
+from wire.target import TargetRefused, parse_host_port
 
 Actions: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - it has no public name
 _EXAMPLE: Final = "--database sqlite:///hakaru.db"
+_NO_KEYS: Final = "no keys: the collector makes one when it first serves, or: slot key new"
 MOST_MBPS: Final = 1_000_000
 MOST_TESTS: Final = 10_000
 
@@ -72,7 +74,11 @@ def _responders(subjects: Actions) -> None:
     )
     add.add_argument("name", metavar="NAME", type=_name, help="the responder's own --name")
     add.add_argument(
-        "--target", required=True, metavar="HOST:PORT", help="as the agents' tests name it"
+        "--target",
+        required=True,
+        type=_target,
+        metavar="HOST:PORT",
+        help="as the agents' tests name it",
     )
     add.add_argument(
         "--mbps",
@@ -140,6 +146,9 @@ def _key_list(options: argparse.Namespace, store: Store) -> int:
         for one in found:
             if one.retired_at is None:
                 print(f"{write_key(one.public)}  # {one.key_id}")
+        if all(one.retired_at is not None for one in found):
+            print(_NO_KEYS, file=sys.stderr)  # not in a responder's file of keys
+            return FAILED
         return OK
     directory = slot_keys_directory(options.slot_keys, database_url(options), os.environ)
     here = SlotKeys(directory or Path())
@@ -158,7 +167,7 @@ def _key_list(options: argparse.Namespace, store: Store) -> int:
     for entry in shown:
         print("{key_id}  {made_at}  {state}".format(**entry))
     if not shown:
-        print("no keys: the collector makes one when it first serves, or: slot key new")
+        print(_NO_KEYS)
     return OK
 
 
@@ -240,6 +249,15 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"found {text!r}, allowed are letters, digits, '.', '_' and '-' (up to 64)"
         )
+    return text
+
+
+def _target(text: str) -> str:
+    """Agents' tests name host and port; a responder without its port would never be asked for."""
+    try:
+        parse_host_port(text)
+    except TargetRefused as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
     return text
 
 

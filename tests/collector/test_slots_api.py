@@ -310,6 +310,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         said = capsys.readouterr()
         return code, said.out + said.err
 
+    code, said = command("key", "list", "--public")
+    assert (code, "no keys: the collector makes one" in said) == (1, True)
     code, said = command("key", "new")
     assert code == 0, said
     name = said.split()[1]
@@ -333,6 +335,9 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         code, said = command(*add, *wrong)
         assert code == 2
         assert named in said
+    without_port = ("responder", "add", "centre", "--target", "centre.example")
+    code, said = command(*without_port, "--mbps", "1", "--tests", "1")
+    assert (code, "the port is missing" in said) == (2, True)
     other = ("responder", "add", "other", "--target", "centre.example:4443")
     assert command(*other, "--mbps", "1", "--tests", "1")[0] == 1
     assert command("key", "retire", name)[0] == 0
