@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import sys
 import time
 from typing import Final
 
@@ -51,7 +52,14 @@ def measure_now(options: argparse.Namespace, store: Store, school: School) -> in
             print(result.record.decode())
             return OK if result.outcome == "ok" else FAILED
         time.sleep(POLL_SECONDS)
-    return FAILED if options.wait else OK
+    if not options.wait:
+        return OK
+    print(
+        f"no result within {options.wait:g} s; it may still come: the policy page of the school "
+        "shows it, or why there is none",
+        file=sys.stderr,
+    )
+    return FAILED
 
 
 def _option(probe: str, given: str) -> tuple[str, Json]:

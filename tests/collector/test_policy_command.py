@@ -143,3 +143,4 @@ def test_measuring_now_is_refused_where_it_makes_no_sense(said: Said) -> None:
         "--option", "count=5", "--option", "family=4", "--wait", "0.1",
     )  # fmt: skip
     assert (code, "hears of it within a minute" in shown) == (1, True)
+    assert "no result within 0.1 s" in shown
