@@ -105,7 +105,8 @@ def _post(
             raise EnrolFailed(f"{collector}: {error}; {DISTRUST_ADVICE}") from error
         raise EnrolFailed(
             f"{collector} was not reached or broke off "
-            f"({type(error).__name__}: {error}): run the same command again"
+            f"({type(error).__name__}: {error}): check the address and the line, then run the "
+            "same command again"
         ) from error
 
 
