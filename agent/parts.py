@@ -27,6 +27,8 @@ class Parts:
     config: Config
     identity: Identity
     state_dir: Path
+    memory_dir: Path | None = None
+    """For what no restart of the machine need survive; None: all goes to ``state_dir``."""
     spool: Spool
     pusher: Pusher
     clock: Clock

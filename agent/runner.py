@@ -29,8 +29,8 @@ from agent.rehearsal import Rehearsals
 from agent.slot import Leave
 from agent.slot_request import quota_bps, wants_slot
 from agent.snmp.polling import Polling
-from agent.state import STATUS_FILE, write_json
 from agent.status import snapshot
+from agent.status_file import StatusFile
 from agent.supervise import AnyOf, Cuts, supervise
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.heartbeat import Reply
@@ -58,6 +58,7 @@ class Runner:
         self._cancelled = threading.Event()
         self._stop = asyncio.Event()
         self._clearance = Clearance(parts)
+        self._status_file = StatusFile(parts.state_dir, parts.memory_dir, parts.clock)
         self._missed = 0
         self.on_result: Callable[[Measurement], None] = lambda _: None
         """Told of every result that was kept."""
@@ -137,7 +138,7 @@ class Runner:
             for task in (*tasks, *measuring):
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-            self.write_status()
+            self.write_status(last=True)
         for result in (*results, self._bug):
             # a bug ends the process loudly; the service manager restarts it
             if isinstance(result, Exception):
@@ -162,10 +163,10 @@ class Runner:
                 return f"a result could not be kept: {self._parts.spool.trouble or 'no room'}"
             show(result)
         failure = await self._parts.pusher.drain()
-        self.write_status()
+        self.write_status(last=True)
         return None if failure is None else failure.detail
 
-    def write_status(self) -> None:
+    def write_status(self, *, last: bool = False) -> None:
         """Tell ``hakaru-agent status``. Failing to do so stops nothing."""
         parts = self._parts
         heart = None if parts.heart is None else parts.heart.state
@@ -181,7 +182,7 @@ class Runner:
             state = {**state, "policy": dict(parts.steering.status(self.now()))}
         self.on_status(state)
         with contextlib.suppress(OSError):  # a full disk; the results matter more
-            write_json(parts.state_dir / STATUS_FILE, state, durable=False)
+            self._status_file.write(state, last=last)
 
     # --- what heavy tests need of us --------------------------------------------------------
 

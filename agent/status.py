@@ -1,13 +1,12 @@
-"""What ``run`` tells ``status``: one small file, replaced whole whenever something changes.
+"""What ``run`` tells ``status``; :mod:`agent.status_file` has where.
 
 The next life of the agent begins with what it says of deliveries, so that a restart forgets none.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 from agent.delivery import Delivery, DeliveryState
 from agent.heartbeat import HeartState
@@ -67,14 +66,13 @@ def snapshot(
     }
 
 
-def earlier_delivery(path: Path, collector: str) -> Delivery:
-    """How delivery to ``collector`` stood when the file at ``path`` was written.
+def earlier_delivery(told: Mapping[str, Any], collector: str) -> Delivery:
+    """How delivery to ``collector`` stood by what an earlier life told.
 
-    A fresh state where there is no such file, it cannot be read, or it speaks of another
-    collector. ``retry_at`` and ``delivered_count`` belong to the former process and start anew.
+    A fresh state where nothing is told, it makes no sense, or it speaks of another collector.
+    ``retry_at`` and ``delivered_count`` belong to the former process and start anew.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         if told["collector"] != collector:
             return Delivery()
         delivery = told["delivery"]
@@ -84,7 +82,7 @@ def earlier_delivery(path: Path, collector: str) -> Delivery:
             last_delivery_at=_moment(delivery["last_delivery_at"]),
             last_failure_at=_moment(delivery["last_failure_at"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return Delivery()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent import identity
+from agent import identity, status_file
 from agent.appliance import APPLIANCE_FILE, Appliance
 from agent.clock import Clock, SystemClock
 from agent.clock_watch import CLOCK_FILE, ClockWatch
@@ -35,7 +35,6 @@ from agent.spool import Spool
 from agent.state import (
     SPOOL_FILE,
     STATE_VARIABLE,
-    STATUS_FILE,
     StateTrouble,
     locked,
     prepare,
@@ -164,7 +163,9 @@ async def _run(
     try:
         async with new_client(config.push) as client:
             pusher = Pusher(spool, who.active, config.push, client, clock, chance)
-            pusher.delivery = earlier_delivery(directory / STATUS_FILE, who.active.collector)
+            memory = status_file.folder_in_memory(directory)
+            told = status_file.read(directory, memory)
+            pusher.delivery = earlier_delivery(told, who.active.collector)
             watch = ClockWatch(
                 clock,
                 chance,
@@ -204,6 +205,7 @@ async def _run(
                     config=config,
                     identity=who,
                     state_dir=directory,
+                    memory_dir=memory,
                     spool=spool,
                     pusher=pusher,
                     clock=clock,

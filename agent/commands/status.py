@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import identity
+from agent import identity, status_file
 from agent.spool.aside import damaged_files
-from agent.state import SPOOL_FILE, STATUS_FILE, StateTrouble, is_running, state_directory
+from agent.state import SPOOL_FILE, StateTrouble, is_running, state_directory
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def read(directory: Path) -> dict[str, Any]:
     if who is not None and who.active is not None:
         state["collector"] = who.active.collector
         state["school"] = {"code": who.active.school_code, "name": who.active.school_name}
-    told = _told(directory / STATUS_FILE)
+    told = status_file.read(directory, status_file.folder_in_memory(directory))
     shown = ("at", "spool", "delivery", "schedule", "heartbeat", "policy")
     state |= {name: told[name] for name in shown if name in told}
     if isinstance(state.get("spool"), dict):
@@ -102,11 +102,3 @@ def describe(state: Mapping[str, Any]) -> str:
         last = heart.get("last_ok_at") or "never"
         lines.append(f"heartbeat  {heart.get('state', '-')}, last answered {last}{detail}")
     return "\n".join(lines)
-
-
-def _told(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent import cli, runner
+from agent import cli, runner, status_file
 from agent.commands import run as run_command
 from agent.config import Config, Planned
 from agent.delivery import Delivery
@@ -135,12 +135,17 @@ def test_deliveries_to_another_collector_and_damaged_files_are_not_recalled(
             "last_failure_at": None,
         },
     }
-    path.write_text(json.dumps(good))
-    recalled = earlier_delivery(path, "https://a.example")
+
+    def recall(text: str, collector: str = "https://a.example") -> Delivery:
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        return earlier_delivery(status_file.read(tmp_path, None), collector)
+
+    assert recall(json.dumps(good), "https://b.example") == Delivery()
+    recalled = recall(json.dumps(good))
     assert recalled.last_delivery_at == datetime(2026, 5, 11, 0, 30, tzinfo=UTC)
     assert recalled.state == "ok"
-    assert earlier_delivery(path, "https://b.example") == Delivery()
-    assert earlier_delivery(tmp_path / "none", "https://a.example") == Delivery()
+    assert status_file.read(tmp_path / "none", None) == {}
+    assert earlier_delivery({}, "https://a.example") == Delivery()
     delivery = good["delivery"]
     assert isinstance(delivery, dict)
     for damage in (
@@ -148,11 +153,9 @@ def test_deliveries_to_another_collector_and_damaged_files_are_not_recalled(
         {"last_delivery_at": 5},
         {"last_delivery_at": "2026-05-11T00:30:00"},
     ):
-        path.write_text(json.dumps({**good, "delivery": {**delivery, **damage}}))
-        assert earlier_delivery(path, "https://a.example") == Delivery()
+        assert recall(json.dumps({**good, "delivery": {**delivery, **damage}})) == Delivery()
     for text in ("", "[]", "{}", "\udcff", '{"collector": "https://a.example", "delivery": 1}'):
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
-        assert earlier_delivery(path, "https://a.example") == Delivery()
+        assert recall(text) == Delivery()
 
 
 def test_run_without_enrolment_says_how_to_enrol(
