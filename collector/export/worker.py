@@ -169,16 +169,23 @@ class Exporter:
     def _now_micros(self) -> int:
         return to_micros(self._clock.now())
 
+    def _pause_after_failure(self) -> float:
+        self._counts.export_failed(self._who.store)
+        pause = wait_seconds(self._attempt, None, self._random)
+        self._attempt += 1
+        return pause
+
     def _work(self) -> None:
         pause = 0.0
         while not self._stopping.wait(pause):
             try:
                 pause = self.once()
             except StoreError as error:
-                self._counts.export_failed(self._who.store)
                 _LOG.warning("nothing written to %s: %s", self._who.store, error)
-                pause = wait_seconds(self._attempt, None, self._random)
-                self._attempt += 1
+                pause = self._pause_after_failure()
+            except Exception:  # noqa: BLE001 - one odd result must not end all writing; it is logged
+                _LOG.exception("nothing written to %s, will be tried again", self._who.store)
+                pause = self._pause_after_failure()
         try:
             self._store.write(lambda sql: cursor.release(sql, self._who))
         except StoreError as error:

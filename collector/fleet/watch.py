@@ -143,6 +143,8 @@ class FleetWatch:
                 self.once()
             except StoreError as error:
                 log.warning("the fleet was not looked at, will be tried again: %s", error)
+            except Exception:  # one odd agent must not end all looking
+                log.exception("the fleet was not looked at, will be tried again")
             # a fleet of many thousands: at most a tenth of the time goes into looking
             pause = max(TICK_SECONDS, 9.0 * (self._clock.monotonic_seconds() - started))
 

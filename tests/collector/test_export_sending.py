@@ -1,6 +1,7 @@
 """Writing to a store that refuses, lies or dies: what it takes it gets, and no queue sticks."""
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -321,3 +322,26 @@ def test_a_result_of_the_future_harms_nobody(store: Store, make: Maker) -> None:
     assert counts.skipped == {"dated in the future": 1}
     newest = max(moment for _, moment in series.kept)
     assert newest <= clock.now().timestamp() * 1000
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_writing(
+    store: Store, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted as a failure; the thread goes on, and what had come is written."""
+    monkeypatch.setattr("collector.export.worker.wait_seconds", lambda *_: 0.05)
+    clock, series, counts = HandClock(), Series(), Counts()
+    arrive(store, make, clock, rows(make, 5))
+    all_there = threading.Event()
+
+    def odd() -> None:
+        series.before = all_there.set
+        raise ValueError("odd")
+
+    series.before = odd
+    works = exporter(store, series, clock, counts)
+    works.start()
+    try:
+        assert all_there.wait(10.0)
+    finally:
+        works.stop()
+    assert (series.ids(), counts.failures) == (5, 1)

@@ -1,8 +1,10 @@
 """The fleet end to end: heartbeats in, states, pages, API and commands out."""
 
+import itertools
 import json
 import random
 import re
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from collector.fleet.beats import Arrived
 from collector.fleet.changes import ChangeRefused, FleetChanges, find
 from collector.fleet.health import State
 from collector.fleet.roster import counts, member, roster, troubled
-from collector.fleet.watch import history, tick
+from collector.fleet.watch import Change, FleetWatch, history, tick
 from collector.operators.audit import newest
 from collector.store.interface import Store, StoreBusy
 from tests.collector.conftest import MONDAY, Serving, desk_of, enrol
@@ -130,6 +132,28 @@ def test_a_collector_that_was_away_calls_nobody_silent(fleet: Store) -> None:
         look(fleet, back + timedelta(seconds=seconds))
     states = [each.state for each in fleet.read(lambda sql: history(sql, AGENT))]
     assert State.SILENT not in states
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_looking(
+    fleet: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the watch every agent would stay as it was for ever, and no page would say so."""
+    looked_again, looks = threading.Event(), itertools.count()
+
+    def odd_at_first(*_: Any) -> list[Change]:
+        if next(looks) == 0:
+            raise ValueError("odd")
+        looked_again.set()
+        return []
+
+    monkeypatch.setattr("collector.fleet.watch.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("collector.fleet.watch.tick", odd_at_first)
+    watch = FleetWatch(fleet, Clock(), lambda: START)
+    watch.start()
+    try:
+        assert looked_again.wait(10.0)
+    finally:
+        watch.stop()
 
 
 def test_the_collectors_own_clock_is_blamed_where_most_agree(store: Store) -> None:
