@@ -48,11 +48,58 @@ def _word(ja: str, en: str, colour: str | None = None) -> Word:
     return Word(Text(ja, en), colour)
 
 
-STATUS: Final[Words] = {
-    "met": _word("○ 充足", "○ met", BLUE),
-    "not_met": _word("▲ 不足", "▲ not met", RED),
-    "undetermined": _word("？ 要確認", "? undetermined", ORANGE),
-}
+_NARROW: Final = str.maketrans("？－", "?-")
+"""Signs of the Japanese texts, as English ones have them."""
+
+
+def of_pages(section: str, signs: Mapping[str, tuple[str, str | None]] | None = None) -> Words:
+    """Words of the collector's own pages, so that both say the same.
+
+    With ``signs`` (sign and colour by code) only those codes, each with its sign before it.
+    """
+    folder = Path(__file__).parents[2] / "collector" / "pages" / "texts"
+    file = folder / ("fleet.toml" if section == "fleet_state" else "pages.toml")
+    entries = tomllib.loads(file.read_text("utf-8"))[section]
+    if signs is None:
+        return {code: _word(*both) for code, both in entries.items()}
+    return {
+        code: _word(
+            f"{sign} {entries[code][0]}".strip(),
+            f"{sign.translate(_NARROW)} {entries[code][1].lower()}".strip(),
+            colour,
+        )
+        for code, (sign, colour) in signs.items()
+    }
+
+
+STATUS: Final = of_pages(
+    "status", {"met": ("○", BLUE), "not_met": ("▲", RED), "undetermined": ("？", ORANGE)}
+)
+AGENT_STATE: Final = of_pages(
+    "fleet_state",
+    {
+        "healthy": ("○", BLUE),
+        "late": ("△", YELLOW),
+        "silent": ("▲", RED),
+        "never_seen": ("－", GREY),
+        "clock_wrong": ("△", ORANGE),
+        "intercepted": ("▲", PINK),
+        "wrong_place": ("▲", RED),
+        "cloned": ("▲", RED),
+        "revoked": ("", GREY),
+        "replaced": ("", GREY),
+    },
+)
+OUTCOME: Final = of_pages(
+    "outcome",
+    {
+        "ok": ("○", BLUE),
+        "failed": ("▲", RED),
+        "deferred": ("－", GREY),
+        "invalid": ("△", ORANGE),
+    },
+)
+LINE: Final = of_pages("line")
 PROGRESS: Final[Words] = {
     "not_started": _word("未着手", "not started", GREY),
     "investigating": _word("調査中", "investigating", SKY),
@@ -76,24 +123,6 @@ GRADE: Final[Words] = {
     "on_site": _word("現地", "on site"),
     "desk": _word("机上", "desk"),
 }
-AGENT_STATE: Final[Words] = {
-    "healthy": _word("○ 正常", "○ healthy", BLUE),
-    "late": _word("△ 遅れ", "△ late", YELLOW),
-    "silent": _word("▲ 応答なし", "▲ silent", RED),
-    "never_seen": _word("－ 未接続", "- never seen", GREY),
-    "clock_wrong": _word("△ 時計のずれ", "△ clock wrong", ORANGE),
-    "intercepted": _word("▲ 送信の遮断", "▲ intercepted", PINK),
-    "wrong_place": _word("▲ 別の場所", "▲ wrong place", RED),
-    "cloned": _word("▲ 重複", "▲ cloned", RED),
-    "revoked": _word("失効", "revoked", GREY),
-    "replaced": _word("交換済", "replaced", GREY),
-}
-OUTCOME: Final[Words] = {
-    "ok": _word("○ 成功", "○ good", BLUE),
-    "failed": _word("▲ 失敗", "▲ failed", RED),
-    "deferred": _word("－ 延期", "- put off", GREY),
-    "invalid": _word("△ 無効", "△ invalid", ORANGE),
-}
 DUPLEX: Final[Words] = {
     "full": _word("全二重", "full"),
     "half": _word("▲ 半二重", "▲ half", RED),
@@ -102,14 +131,6 @@ DUPLEX: Final[Words] = {
 PORT_STATE: Final[Words] = {
     "up": _word("接続", "up"),
     "down": _word("切断", "down", GREY),
-}
-LINE: Final[Words] = {
-    "best_effort_pppoe": _word("ベストエフォート（PPPoE）", "best effort, PPPoE"),
-    "best_effort_ipoe": _word("ベストエフォート（IPoE）", "best effort, IPoE"),
-    "guaranteed": _word("帯域確保", "guaranteed"),
-    "centre_aggregated": _word("センター集約", "aggregated at the centre"),
-    "mobile": _word("モバイル", "mobile"),
-    "other": _word("その他", "other"),
 }
 BAND: Final[Words] = {
     "<=60": _word("60人以下", "up to 60 pupils"),
@@ -148,13 +169,6 @@ NARROW: Final[Words] = {
     "beyond_lan": _word("校外", "beyond the school"),
     "cannot_tell": _word("判断不可", "cannot tell"),
 }
-
-
-def of_pages(section: str) -> Words:
-    """Words of the collector's own pages, so that both say the same."""
-    texts = Path(__file__).parents[2] / "collector" / "pages" / "texts" / "pages.toml"
-    entries = tomllib.loads(texts.read_text("utf-8"))[section]
-    return {code: _word(*both) for code, both in entries.items()}
 
 
 def catalogue(table: str) -> Words:

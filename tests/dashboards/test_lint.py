@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,25 @@ def committed() -> list[tuple[dict[str, Any], dict[str, Any]]]:
 def test_the_files_are_what_the_generator_writes() -> None:
     """Made anew and compared, byte for byte."""
     assert stale(FOLDER) == []
+
+
+def test_states_have_one_word_on_pages_and_dashboards() -> None:
+    """What is called silent on one is not called otherwise on the other, nor on the city page."""
+    texts = ROOT / "collector/pages/texts"
+    fleet = tomllib.loads((texts / "fleet.toml").read_text("utf-8"))["fleet_state"]
+    pages = tomllib.loads((texts / "pages.toml").read_text("utf-8"))
+    shown = {
+        "fleet_state": (words.AGENT_STATE, fleet),
+        "status": (words.STATUS, pages["status"]),
+        "outcome": (words.OUTCOME, pages["outcome"]),
+        "line": (words.LINE, pages["line"]),
+    }
+    for section, (on_dashboards, on_pages) in shown.items():
+        for code, word in on_dashboards.items():
+            assert word.text.ja.lstrip("○△▲？－ ") == on_pages[code][0], (section, code)
+    for state in ("late", "silent"):
+        assert pages["agent"][state][0] == fleet[state][0]
+    assert pages["agent"]["fresh"][0] == fleet["healthy"][0]
 
 
 def test_a_changed_and_a_foreign_file_are_named(

@@ -49,7 +49,7 @@ _INGEST: Final = Section(
         Panel(
             Text("断った送信", "Batches refused"),
             Text(
-                "理由ごとに断った送信の数。機器は保管して送り直す。",
+                "理由ごとに断った送信の数。測定端末は保管して送り直す。",
                 "Batches refused, by reason; agents keep them and try again.",
             ),
             kind="timeseries",
@@ -232,7 +232,7 @@ _SLOTS: Final = Section(
             },
         ),
         table(
-            Text("待っている機器", "Agents that wait"),
+            Text("待っている測定端末", "Agents that wait"),
             Text(
                 "期間の終わりに枠を待っていた測定端末の数（上位回線・応答サーバー別、0 は待ちなし）。",
                 "Agents that wait for a slot at the end of the range, by responder; 0: nobody waits.",
@@ -313,14 +313,15 @@ _STORE: Final = Section(
         Panel(
             Text("市の合計（収集サーバー）", "Totals the collector counts"),
             Text(
-                "収集サーバーが数える学校数と 24 時間以内に連絡のあった機器。",
+                "収集サーバーが数える学校数と 24 時間以内に連絡のあった測定端末。",
                 "Schools, agents heard within 24 hours and quiet verdicts, as the collector counts them.",
             ),
             kind="timeseries",
             queries=(
                 Prom("max(hakaru_schools)", Text("学校", "schools")),
                 Prom(
-                    "max(hakaru_agents_seen_24h)", Text("24時間以内の機器", "agents heard in 24 h")
+                    "max(hakaru_agents_seen_24h)",
+                    Text("24時間以内の測定端末", "agents heard in 24 h"),
                 ),
                 Prom('max by (status) (hakaru_city_schools{figure="quiet"})', same("{{status}}")),
             ),

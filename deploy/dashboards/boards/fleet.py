@@ -18,11 +18,11 @@ from deploy.dashboards.boards.shared import (
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
 from deploy.dashboards.words import AGENT_STATE, ORANGE, RED, Text, Word
 
-_SILENT: Final = Limit(1800, RED, Text("30 分以上: 応答なし", "30 min and above: silent"))
+_SILENT: Final = Limit(1800, RED, Text("30 分以上: 連絡なし", "30 min and above: silent"))
 _CLOCK: Final = Limit(30, RED, Text("30 s 以上: 時計のずれ", "30 s and above: wrong clock"))
 _SPOOL: Final = Limit(1000, ORANGE, Text("1,000 件以上: 多い", "1,000 and above: many"))
 _POLICY: Final = {
-    "none": Word(Text("機器の設定", "its own")),
+    "none": Word(Text("測定端末の設定", "its own")),
     "in_force": Word(Text("適用中", "in force")),
     "rejected": Word(Text("▲ 拒否", "▲ rejected"), RED),
 }
@@ -87,7 +87,7 @@ _TROUBLE: Final = Section(
     Text("悪いほうから 20 校", "The worst 20 schools"),
     (
         worst(
-            Text("応答のない時間", "Silence"),
+            Text("連絡のない時間", "Silence"),
             Text("最後に連絡があってからの時間。", "Time since the agent was last heard."),
             "max by (school) (hakaru_fleet_silence_seconds)",
             Column(Text("経過", "Since"), "s", limits=(_SILENT,)),
@@ -116,7 +116,7 @@ _ROOM: Final = Section(
         Panel(
             Text("未送信の結果の合計", "Results that wait, all agents"),
             Text(
-                "全機器の未送信の件数と、最も多い 1 台の件数。",
+                "全測定端末の未送信の件数と、最も多い 1 台の件数。",
                 "Results that wait on all agents together, and on the one with most.",
             ),
             kind="timeseries",
@@ -228,7 +228,7 @@ _LIST: Final = Section(
         table(
             Text("測定端末", "Agents"),
             Text(
-                "選んだ学校の測定端末。ずれは受信時刻と機器の時計の差。方針が拒否されていれば理由は収集サーバーのページにある。",
+                "選んだ学校の測定端末。ずれは受信時刻と測定端末の時計の差。方針が拒否されていれば理由は収集サーバーのページにある。",
                 "Agents of the chosen schools. Offset: arrival less the time its clock says. Why a policy"
                 " was rejected stands on the collector's page.",
             ),
