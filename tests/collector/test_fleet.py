@@ -277,7 +277,10 @@ def test_commands_list_revoke_and_replace(
 def test_the_first_table_of_the_city_is_the_fleet(serving: Serving) -> None:
     """Counts by state, who needs attention and what to do, in both languages."""
     look(serving.store, START + timedelta(hours=9))
-    for language, advice in (("ja", "測定端末の電源と LAN ケーブルを確認"), ("en", "Check power and LAN")):
+    for language, advice in (
+        ("ja", "電源と LAN ケーブルを確認し、登録"),
+        ("en", "Check power and LAN"),
+    ):
         page = serving.client.get(f"/?lang={language}").text
         first = page[page.index("<table") : page.index("</table>")]
         assert 'id="fleet"' in first
