@@ -30,6 +30,8 @@ log: Final = logging.getLogger(__name__)
 COMMAND: Final = (sys.executable, "-m", "agent.snmp.child")
 DEVICE_SECONDS: Final = 25.0
 GRACE_SECONDS: Final = 20.0
+EXIT_SECONDS: Final = 2.0
+"""From the end of its output to its own end; one that stays longer is killed."""
 MOST_LINE_BYTES: Final = 262_144
 LONGEST_PAUSE_SECONDS: Final = 900.0
 CHECK_SECONDS: Final = 5.0
@@ -137,25 +139,30 @@ class Polling:
                 if done:
                     line, reading = await reading, None
                     if not line:
-                        return f"exit code {await process.wait()}"
+                        return await _why_it_fell_silent(process)
                     heard = self._clock.monotonic_seconds()
-                    if (why := await self._take(json.loads(line))) is not None:
+                    if (why := await self._take(line)) is not None:
                         return why
                 elif self._clock.monotonic_seconds() - heard > self.silence_seconds:
                     return f"silent for {self.silence_seconds:g} s: killed"
-        except ValueError as error:  # a line that is too long or no JSON
-            return f"it said what is no report ({error})"
+        except ValueError as error:  # a line that is too long
+            return _no_report(error)
         finally:
             if reading is not None:
                 reading.cancel()
         return ""
 
-    async def _take(self, told: dict[str, Any]) -> str | None:
+    async def _take(self, line: bytes) -> str | None:
         """Make use of a line; give why polling ends."""
-        if "refused" in told:
-            return str(told["refused"])
-        if "report" in told:
-            await self._keep(self._result(told))
+        try:
+            told = json.loads(line)
+            if "refused" in told:
+                return str(told["refused"])
+            result = self._result(told) if "report" in told else None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            return _no_report(error)
+        if result is not None:
+            await self._keep(result)
         return None
 
     def _result(self, told: dict[str, Any]) -> Measurement:
@@ -175,3 +182,16 @@ class Polling:
             duration_seconds=seconds,
             context={**made.context, "polled": True},
         )
+
+
+async def _why_it_fell_silent(process: asyncio.subprocess.Process) -> str:
+    """Say how a process ended that says no more, or that it did not."""
+    try:
+        async with asyncio.timeout(EXIT_SECONDS):
+            return f"exit code {await process.wait()}"
+    except TimeoutError:
+        return "it closed its output and went on: killed"
+
+
+def _no_report(error: Exception) -> str:
+    return f"it said what is no report ({type(error).__name__}: {error})"

@@ -178,9 +178,22 @@ class Impatient(Polling):
         return 1.0
 
 
-def test_a_process_that_hangs_is_killed_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "does",
+    [
+        "sleep 1000 & sleep 1000",
+        "exec 1>&-; sleep 1000",  # no output any more, and no end
+        "echo null; sleep 1000",
+        """echo '{"report": "192.0.2.1"}'; sleep 1000""",
+        """echo '{"report": 1, "failure": ["?", "?", "?"], "seconds": 1}'; sleep 1000""",
+    ],
+)
+def test_a_process_that_hangs_or_talks_nonsense_is_killed_and_started_again(
+    monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
     """With its group, at its deadline; the agent's loop goes on meanwhile."""
     monkeypatch.setattr("agent.snmp.polling.CHECK_SECONDS", 0.2)
+    monkeypatch.setattr("agent.snmp.polling.EXIT_SECONDS", 0.5)
 
     async def run() -> int:
         stop = asyncio.Event()
@@ -188,16 +201,16 @@ def test_a_process_that_hangs_is_killed_and_started_again(monkeypatch: pytest.Mo
         async def keep(_result: Measurement) -> None:
             return
 
-        command = ("sh", "-c", "sleep 1000 & sleep 1000")
+        command = ("sh", "-c", does)
         polling = Impatient(
             PollSettings(access_file="/nowhere"), SystemClock(), Random(1), keep, command=command
         )
         task = asyncio.create_task(polling.run(stop))
         async with asyncio.timeout(30):
-            while polling.starts_count < 2:  # noqa: ASYNC110 - the count is all it tells
+            while polling.starts_count < 2 and not task.done():  # noqa: ASYNC110 - it tells no more
                 await asyncio.sleep(0.1)
-        stop.set()
-        await task
+            stop.set()
+            await task
         return polling.starts_count
 
     assert asyncio.run(run()) == 2
