@@ -213,6 +213,13 @@ def invisible(dashboard: Dashboard) -> Iterator[str]:
                     yield f"{panel['title']}: {override['matcher']['options']} is invisible"
 
 
+def zero_for_nothing(dashboard: Dashboard) -> Iterator[str]:
+    """What is not known is not 0: a 0 is made of a series that says that somebody counted."""
+    for panel in shown(dashboard):
+        if any("vector(0)" in text for text in queries(panel)):
+            yield f"{panel['title']} says 0 where nothing is known"
+
+
 def time_as_figure(dashboard: Dashboard) -> Iterator[str]:
     """Big figures are numbers: "all fields" of a series has its time among them."""
     for panel in shown(dashboard):
@@ -253,6 +260,7 @@ RULES: Final[Sequence[Callable[[Dashboard], Iterator[str]]]] = (
     narrow_columns,
     invisible,
     time_as_figure,
+    zero_for_nothing,
 )
 
 

@@ -48,7 +48,7 @@ RESULTS: tuple[tuple[str, str, str | None, dict[str, Any]], ...] = (
      {"download_rtt_inflation_seconds": 0.08, "upload_rtt_inflation_seconds": 0.02}),
     ("path_mtu", "centre.example", "line", {"path_mtu_bytes": 1454}),
     ("bottleneck", "centre.example:4443", "line",
-     {"download_verdict": "link", "download_segment": "beyond_lan"}),
+     {"download_verdict": "link", "download_segment": "beyond_lan", "upload_verdict": "none"}),
     ("traceroute", "centre.example", "line",
      {"hop_count": 2, "hops": [
          {"hop_count": 1, "address": "192.0.2.1", "rtt_median_seconds": 0.001, "loss_ratio": 0.0},
@@ -139,8 +139,30 @@ def standing(sql: Sql, agent: Agent, now: datetime) -> None:
         "INSERT INTO suppression VALUES (1, 'school', 'X', ?, ?, ?, 'aoi', NULL, NULL)",
         (later, HOSTILE, at),
     )
+    sql.execute(
+        "INSERT INTO suppression VALUES (2, 'school', 'lifted', ?, 'over', ?, 'aoi', ?, 'aoi')",
+        (later, at, at),
+    )
     sql.execute("INSERT INTO retention_done VALUES ('light', ?, ?, 7)", (at, at))
     sql.execute(
         "INSERT INTO agent_state_change VALUES (?, ?, 'silent', 'healthy', ?)",
         (agent.agent_id, at, json.dumps(HOSTILE)),
+    )
+    _replaced(sql, agent, at)
+
+
+def _replaced(sql: Sql, agent: Agent, at: int) -> None:
+    """Another school's agent was replaced; its token was not withdrawn."""
+    (old,) = sql.execute(
+        "SELECT max(agent_id) FROM agent WHERE revoked_at IS NULL AND school_code <> ?",
+        (agent.school_code,),
+    ).fetchone()
+    sql.execute(
+        "INSERT INTO agent_replacement VALUES (?, ?, 'aoi', 'code', ?, ?)",
+        (old, at, agent.agent_id, at),
+    )
+    sql.execute(
+        "INSERT INTO agent_standing VALUES (?, 'replaced', ?, NULL, NULL)"
+        " ON CONFLICT (agent_id) DO UPDATE SET state = 'replaced'",
+        (old, at),
     )

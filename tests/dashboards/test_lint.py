@@ -101,6 +101,12 @@ def test_every_code_has_its_word() -> None:
     assert [band.label for band in DEFAULT_BANDS] == list(words.BAND)
 
 
+@pytest.mark.parametrize("board", ["fleet", "centre"])
+def test_the_appliance_has_one_word(board: str) -> None:
+    """測定端末; 機器 is a device of the school that answers SNMP, of which these say nothing."""
+    assert "機器" not in (FOLDER / "ja" / f"{board}.json").read_text("utf-8")
+
+
 def test_every_threshold_of_a_graph_is_a_named_line() -> None:
     """What a colour means can be read in the legend."""
     for pair in committed():
@@ -232,6 +238,12 @@ def _time_as_figure(one: dict[str, Any]) -> None:
     one_panel(one, "stat")["options"]["reduceOptions"]["fields"] = "/.*/"
 
 
+def _zero(one: dict[str, Any]) -> None:
+    target = one_panel(one, "timeseries")["targets"][0]
+    target.pop("rawSql")
+    target["expr"] = "sum(rate(hakaru_export_failures_total[1m])) or vector(0)"
+
+
 def _other_query(one: dict[str, Any]) -> None:
     one_panel(one, "stat")["targets"][0]["rawSql"] += " AND v.runs > 0"
 
@@ -262,6 +274,7 @@ FAULTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (_narrow, "needs"),
     (_invisible, "is invisible"),
     (_time_as_figure, "the time too"),
+    (_zero, "says 0 where nothing is known"),
     (_other_query, "ask different things"),
     (_japanese, "is not in English"),
 ]

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from collector.judge.week import Week
 from deploy.dashboards import lint
 from deploy.dashboards.__main__ import FOLDER
 from deploy.dashboards.boards import BOARDS
@@ -193,6 +194,59 @@ def test_every_metric_asked_for_is_documented() -> None:
             tail = re.sub(r"^(download|upload)_", "*_", name)
             known = f"`{name}`" in methods or f"`{tail}`" in methods or name in documented
             assert known or f"`_{name.split('_')[-2]}_`" in methods or name in methods, metric
+
+
+def of_panel(city: City, board: str, title: str) -> list[dict[str, Any]]:
+    """Rows of a panel's first query, as columns by name."""
+    asked = next(
+        one
+        for one in ALL
+        if one.dashboard["uid"] == f"hakaru-{board}" and one.panel["title"] == title
+    )
+    names, rows = rows_of_sql(city, asked)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def test_the_running_week_is_no_verdict(city: City) -> None:
+    """It stands in no trend and in no list of weeks."""
+    running = Week.containing(city.chosen.until)
+    with psycopg.connect(city.grafana) as connection:
+        judged = connection.execute(
+            "SELECT count(*) FROM dashboard.verdict WHERE week = %s AND school = %s",
+            (str(running), city.school),
+        ).fetchone()
+    assert judged == (2,)
+    for title in ("充足率と基準調査", "判定の推移（授業時間外）"):
+        assert max(row["time"] for row in of_panel(city, "city", title)) < running.start
+    weeks = [row["week"] for row in of_panel(city, "school", "週の判定")]
+    assert weeks
+    assert str(running) not in weeks
+
+
+def test_what_was_lifted_is_no_longer_suppressed(city: City) -> None:
+    """Beside it one that goes on."""
+    assert [row["scope"] for row in of_panel(city, "centre", "測定の停止")] == ["X"]
+
+
+def test_an_agent_that_was_replaced_is_not_in_service(city: City) -> None:
+    """Neither counted nor listed, though its token was not withdrawn."""
+    with psycopg.connect(city.grafana) as connection:
+        old = connection.execute(
+            "SELECT count(*) FROM dashboard.agent WHERE state = 'replaced' AND revoked_at IS NULL"
+        ).fetchone()
+    assert old == (1,)
+    states = {row["state"] for row in of_panel(city, "fleet", "状態別の台数")}
+    states |= {row["state"] for row in of_panel(city, "fleet", "測定端末")}
+    assert states
+    assert "replaced" not in states
+
+
+def test_both_directions_of_a_queue_are_told(city: City) -> None:
+    """The verdict on the upload is not lost behind that on the download."""
+    rows = of_panel(city, "path", "混雑する場所の判定")
+    assert {("download", "link"), ("upload", "none")} <= {
+        (row["direction"], row["verdict"]) for row in rows
+    }
 
 
 def test_names_that_try_to_do_harm_stay_names(city: City) -> None:

@@ -1,4 +1,4 @@
-"""The six dashboards, one file each."""
+"""The six dashboards, one module each; a long one has its later sections in another."""
 
 from typing import Final
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from deploy.dashboards.boards.shapes import bps, by_hour, by_word, in_both, same, table
+from deploy.dashboards.boards.centre_store import STORE
+from deploy.dashboards.boards.shapes import bps, by_hour, in_both, table
 from deploy.dashboards.boards.shared import FROM, IN_RANGE, RESULTS_UNIT, TESTS_UNIT, TO
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import ORANGE, RED, STATUS, Text
+from deploy.dashboards.words import ORANGE, RED, Text
 
-_LATE: Final = Limit(900, RED, Text("15 分以上遅れ: 警告", "15 min late: alert"))
 _FULL: Final = Limit(0.9, ORANGE, Text("90 % 以上: 空きが少ない", "90 % and above: little room"))
 _SLOW: Final = Limit(1.0, ORANGE, Text("1 s 以上: 遅い", "1 s and above: slow"))
 
@@ -49,14 +49,17 @@ _INGEST: Final = Section(
         Panel(
             Text("断った送信", "Batches refused"),
             Text(
-                "理由ごとに断った送信の数。測定端末は保管して送り直す。",
+                "理由ごとに断った送信の数。測定端末は結果を保管して送り直す。",
                 "Batches refused, by reason; agents keep them and try again.",
             ),
             kind="timeseries",
             queries=(
                 Prom(
+                    # none refused is no series: 0 where a collector was heard, else nothing
                     "sum by (reason) (rate(hakaru_ingest_refused_total[$__rate_interval]))"
-                    " or vector(0)",
+                    " or label_replace(0 * sum(rate(hakaru_ingest_committed_total"
+                    '[$__rate_interval])), "reason", "-", "", "")'
+                    " unless on () sum(rate(hakaru_ingest_refused_total[$__rate_interval]))",
                     Text("断った {{reason}}", "refused {{reason}}"),
                 ),
             ),
@@ -67,8 +70,8 @@ _INGEST: Final = Section(
         Panel(
             Text("受信にかかった時間", "Time of a batch"),
             Text(
-                "送信の受け付けから返事までと、書き込みの時間の中央値・99 %。",
-                "From a batch's headers to its reply.",
+                "送信のヘッダーを受け取ってから返事までの時間（中央値・99 %）。",
+                "From a batch's headers to its reply, median and 99 %.",
             ),
             kind="timeseries",
             queries=_quantiles("hakaru_ingest_request_seconds"),
@@ -92,8 +95,8 @@ _INGEST: Final = Section(
         Panel(
             Text("書き込みにかかった時間", "Time to be durable"),
             Text(
-                "送信が確実に保存されるまでの時間。",
-                "How long a batch waited until it was durable.",
+                "送信が確実に保存されるまでの時間（中央値・99 %）。",
+                "How long a batch waited until it was durable, median and 99 %.",
             ),
             kind="timeseries",
             queries=_quantiles("hakaru_ingest_commit_seconds"),
@@ -166,7 +169,7 @@ _SLOTS: Final = Section(
         table(
             Text("応答サーバーの負荷", "Load of the responders"),
             Text(
-                "各応答サーバーで今使われている枠の速度と、容量に対する割合。",
+                "期間の終わりに各応答サーバーで使われていた枠の速度と、容量に対する割合。",
                 "Speed that slots have reserved at each responder at the end of the range, and its share"
                 " of the capacity.",
             ),
@@ -191,7 +194,7 @@ _SLOTS: Final = Section(
             },
         ),
         Panel(
-            Text("枠と待ち時間", "Slots and waits"),
+            Text("与えた枠", "Slots granted"),
             Text("1 時間ごとに与えた枠の数。", "Slots granted, by hour."),
             kind="timeseries",
             queries=(
@@ -232,15 +235,16 @@ _SLOTS: Final = Section(
             },
         ),
         table(
-            Text("待っている測定端末", "Agents that wait"),
+            Text("枠を待つ測定端末", "Agents that wait"),
             Text(
-                "期間の終わりに枠を待っていた測定端末の数（上位回線・応答サーバー別、0 は待ちなし）。",
+                "期間の終わりに枠を待っていた測定端末の数（応答サーバー別、0 は待ちなし）。",
                 "Agents that wait for a slot at the end of the range, by responder; 0: nobody waits.",
             ),
             "SELECT p.name AS responder, count(w.agent) AS waiting,"
             f" coalesce(max(({TO} - w.asked_at) / 1e6), 0)::float AS longest_seconds"
             " FROM dashboard.responder p"
-            f" LEFT JOIN dashboard.slot_wait w ON w.responder = p.name AND w.keep_until > {TO}"
+            f" LEFT JOIN dashboard.slot_wait w ON w.responder = p.name AND w.asked_at <= {TO}"
+            f" AND w.keep_until > {TO}"
             " GROUP BY 1 ORDER BY 2 DESC, 1",
             columns={
                 "responder": Column(Text("応答サーバー", "Responder")),
@@ -249,14 +253,15 @@ _SLOTS: Final = Section(
             },
         ),
         table(
-            Text("停止中の学校", "Suppressed"),
+            Text("測定の停止", "Suppressed"),
             Text(
-                "期間の終わりに測定を止めている範囲と理由。",
-                "What is told to measure nothing, with its reason; the newest 50.",
+                "期間の終わりに測定を止めていた範囲と理由（新しいものから 50 件）。",
+                "What was told to measure nothing at the end of the range, with its reason; the newest 50.",
             ),
             "SELECT u.scope_kind AS kind, u.scope_name AS scope, u.reason AS reason,"
             " to_timestamp(u.set_at / 1e6) AS since, to_timestamp(u.until / 1e6) AS until"
-            f" FROM dashboard.suppression u WHERE u.set_at <= {TO} AND u.until > {FROM}"
+            f" FROM dashboard.suppression u WHERE u.set_at <= {TO} AND u.until > {TO}"
+            f" AND (u.lifted_at IS NULL OR u.lifted_at > {TO})"
             " ORDER BY u.set_at DESC LIMIT 50",
             columns={
                 "kind": Column(Text("範囲", "Scope")),
@@ -264,129 +269,6 @@ _SLOTS: Final = Section(
                 "reason": Column(Text("理由", "Reason")),
                 "since": Column(Text("開始", "Since"), "dateTimeAsIso"),
                 "until": Column(Text("終了", "Until"), "dateTimeAsIso"),
-            },
-        ),
-    ),
-)
-
-_STORE: Final = Section(
-    Text("書き出しとデータベース", "Export and database"),
-    (
-        Panel(
-            Text("時系列への書き出しの遅れ", "How far writing series is behind"),
-            Text(
-                "時系列データベースへの書き出しの遅れ。0 は待ちなし。",
-                "How far writing to time-series stores lags behind arriving; 0: nothing waits.",
-            ),
-            kind="timeseries",
-            queries=(Prom("max by (store) (hakaru_export_behind_seconds)", same("{{store}}")),),
-            unit="s",
-            width=8,
-            interval="1m",
-            limits=(_LATE,),
-        ),
-        Panel(
-            Text("書き出した値", "Samples written"),
-            Text(
-                "1 秒あたりに書き出した値、省いたもの、失敗。",
-                "Samples written per second, what was left out, and writes that failed.",
-            ),
-            kind="timeseries",
-            queries=(
-                Prom(
-                    "sum(rate(hakaru_export_samples_total[$__rate_interval]))",
-                    Text("書き出し", "written"),
-                ),
-                Prom(
-                    "sum(rate(hakaru_export_skipped_total[$__rate_interval])) or vector(0)",
-                    Text("省いた", "left out"),
-                ),
-                Prom(
-                    "sum(rate(hakaru_export_failures_total[$__rate_interval])) or vector(0)",
-                    Text("失敗", "failed writes"),
-                ),
-            ),
-            unit=Text("suffix: 件/s", "suffix: samples/s"),
-            width=8,
-            interval="1m",
-        ),
-        Panel(
-            Text("市の合計（収集サーバー）", "Totals the collector counts"),
-            Text(
-                "収集サーバーが数える学校数と 24 時間以内に連絡のあった測定端末。",
-                "Schools, agents heard within 24 hours and quiet verdicts, as the collector counts them.",
-            ),
-            kind="timeseries",
-            queries=(
-                Prom("max(hakaru_schools)", Text("学校", "schools")),
-                Prom(
-                    "max(hakaru_agents_seen_24h)",
-                    Text("24時間以内の測定端末", "agents heard in 24 h"),
-                ),
-                Prom('max by (status) (hakaru_city_schools{figure="quiet"})', same("{{status}}")),
-            ),
-            unit="none",
-            width=8,
-            interval="1m",
-            columns=by_word(STATUS),
-        ),
-        table(
-            Text("表の大きさ", "Sizes of tables"),
-            Text(
-                "索引を含む大きさと、およその行数（月ごとの表は一つに数える）。",
-                "Sizes with indices and about how many rows; tables of months count as one.",
-            ),
-            "SELECT t.relation AS relation, t.size_bytes AS size_bytes,"
-            " t.rows_about AS rows_about FROM dashboard.table_size t"
-            " ORDER BY t.size_bytes DESC, 1 LIMIT 20",
-            width=8,
-            columns={
-                "relation": Column(Text("表", "Table"), width=150),
-                "size_bytes": Column(Text("大きさ", "Size"), "bytes", width=90),
-                "rows_about": Column(Text("行（概数）", "Rows, about"), "none", width=130),
-            },
-        ),
-        Panel(
-            Text("データベースの大きさと接続", "Database and connections"),
-            Text(
-                "データベース全体の大きさと、開いている接続の数。",
-                "Size of the whole database, and connections to it.",
-            ),
-            kind="stat",
-            queries=(
-                Sql(
-                    "SELECT pg_database_size(current_database())::float AS size_bytes,"
-                    " (SELECT numbackends FROM pg_stat_database"
-                    " WHERE datname = current_database()) AS connections,"
-                    " (SELECT count(*) FROM dashboard.to_judge) AS weeks_to_judge"
-                ),
-            ),
-            unit="none",
-            width=8,
-            columns={
-                "size_bytes": Column(Text("大きさ", "size"), "bytes"),
-                "connections": Column(Text("接続", "connections"), "none"),
-                "weeks_to_judge": Column(
-                    Text("判定待ち（校・週）", "school weeks to judge"), "none"
-                ),
-            },
-        ),
-        table(
-            Text("書き出しの位置と保存期間", "How far written, and retention"),
-            Text(
-                "時系列の書き出しがどこまで済んだかと、保存期間の処理がいつ何件消したか。",
-                "Up to when results are written to each store, and what retention deleted when.",
-            ),
-            "SELECT 'export' AS kind, e.store AS subject, e.at AS until,"
-            " NULL::bigint AS deleted FROM dashboard.export e UNION ALL"
-            " SELECT 'retention', t.class, t.before, t.deleted_count"
-            " FROM dashboard.retention t ORDER BY 1, 2",
-            width=8,
-            columns={
-                "kind": Column(Text("種類", "Kind"), width=90),
-                "subject": Column(Text("対象", "What"), width=130),
-                "until": Column(Text("ここまで", "Until"), "dateTimeAsIso"),
-                "deleted": Column(Text("消した行", "Deleted"), "none"),
             },
         ),
     ),
@@ -400,6 +282,6 @@ BOARD: Final = Board(
         "Load of collector, responders and database.",
     ),
     variables=(),
-    sections=(_INGEST, _SLOTS, _STORE),
+    sections=(_INGEST, _SLOTS, STORE),
     since="now-24h",
 )

@@ -140,8 +140,8 @@ _NOW: Final = Section(
         Panel(
             Text("判定の推移（授業時間外）", "Verdicts by week, outside lessons"),
             Text(
-                "週ごとの学校数を判定別に積み上げる。",
-                "Schools of each week by verdict, one upon the other.",
+                "終わった週ごとの学校数を判定別に積み上げる。",
+                "Schools of each week that is over by verdict, one upon the other.",
             ),
             kind="timeseries",
             queries=(_by_week("quiet"),),
@@ -178,9 +178,9 @@ _SIZE: Final = Section(
         Panel(
             Text("余裕の分布", "How margins are spread"),
             Text(
-                "測定の中央値が必要な速度の何倍かの分布（授業時間外、最新の週）。1.0 未満は不足。測定のない学校は含まない。",
+                "測定の中央値が必要な速度の何倍かの分布（授業時間外、最新の週）。1.0 未満は中央値が必要な速度に届かない。測定のない学校は含まない。",
                 "How many times the required speed the measured median is (quiet figure, newest week)."
-                " Below 1.0 it is not enough. Schools without a median are left out.",
+                " Below 1.0 the median falls short. Schools without a median are left out.",
             ),
             kind="histogram",
             queries=(

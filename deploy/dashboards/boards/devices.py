@@ -10,6 +10,7 @@ from deploy.dashboards.boards.shared import (
     ONE,
     PORT_ERRORS,
     SCHOOL,
+    SERVING,
     SHOWN,
     TARGET,
     TO,
@@ -25,14 +26,20 @@ def _worst(title: Text, about: Text, field: str, value: Column) -> Panel:
     return worst(title, about, each, value, by_target=True)
 
 
-def _count(title: Text, about: Text, condition: str) -> Panel:
+def _count(title: Text, about: Text, field: str, condition: str) -> Panel:
+    """Schools where the newest report of a device, by an agent in service, says so."""
+    newest = (
+        f"(last_over_time(hakaru_snmp_{field}{{{SHOWN}}}[$__range])"
+        f" and on (agent, school) {SERVING} and on (school) {IN_VIEW})"
+    )
     return Panel(
         title,
         about,
         kind="stat",
         queries=(
             Prom(
-                f"count(count by (school) (({condition}) and on (school) {IN_VIEW})) or vector(0)",
+                # 0 only where something was reported, else nothing
+                f"count(count by (school) ({newest} {condition})) or 0 * count({newest})",
                 Text("学校数", "schools"),
                 instant=True,
             ),
@@ -44,20 +51,17 @@ def _count(title: Text, about: Text, condition: str) -> Panel:
     )
 
 
-def _newest(field: str) -> str:
-    return f"last_over_time(hakaru_snmp_{field}{{{SHOWN}}}[$__range])"
-
-
 _CITY: Final = Section(
     Text("全体（期間の終わり）", "All schools, end of the range"),
     (
         _count(
             Text("エラーの多いポートのある学校", "Schools with a port that has errors"),
             Text(
-                "最新の報告でエラー率が 1 万分の 1 を超えるポートのある学校。",
+                "期間内で最新の報告でエラー率が 1 万分の 1 を超えるポートのある学校。",
                 "Schools where a port's error ratio is above 1 in 10,000 in the newest report.",
             ),
-            f"{_newest('port_error_max_ratio')} > 1e-4",
+            "port_error_max_ratio",
+            "> 1e-4",
         ),
         _count(
             Text("半二重のポートのある学校", "Schools with a half-duplex port"),
@@ -65,7 +69,8 @@ _CITY: Final = Section(
                 "最新の報告で半二重のポートがある学校。両端の設定の食い違いが多い。",
                 "Schools with a port in half duplex in the newest report: mostly ends set differently.",
             ),
-            f"{_newest('ports_half_duplex_count')} > 0",
+            "ports_half_duplex_count",
+            "> 0",
         ),
         _count(
             Text("CPU が上限に近い機器のある学校", "Schools with a device at its CPU's limit"),
@@ -73,7 +78,8 @@ _CITY: Final = Section(
                 "最新の報告で CPU の最大が 90 % を超える機器がある学校。",
                 "Schools with a device whose greatest CPU load is above 90 % in the newest report.",
             ),
-            f"{_newest('cpu_max_ratio')} > 0.9",
+            "cpu_max_ratio",
+            "> 0.9",
         ),
         _count(
             Text("セッションが上限に近い学校", "Schools near their session limit"),
@@ -81,7 +87,8 @@ _CITY: Final = Section(
                 "最新の報告でセッション数が機器の上限の 90 % を超える学校。",
                 "Schools where sessions are above 90 % of the device's limit in the newest report.",
             ),
-            f"{_newest('sessions_max_ratio')} > 0.9",
+            "sessions_max_ratio",
+            "> 0.9",
         ),
     ),
 )

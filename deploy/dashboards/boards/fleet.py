@@ -19,7 +19,7 @@ from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, S
 from deploy.dashboards.words import AGENT_STATE, ORANGE, RED, Text, Word
 
 _SILENT: Final = Limit(1800, RED, Text("30 分以上: 連絡なし", "30 min and above: silent"))
-_CLOCK: Final = Limit(30, RED, Text("30 s 以上: 時計のずれ", "30 s and above: wrong clock"))
+_CLOCK: Final = Limit(60, RED, Text("60 s 以上: 時計のずれ", "60 s and above: wrong clock"))
 _SPOOL: Final = Limit(1000, ORANGE, Text("1,000 件以上: 多い", "1,000 and above: many"))
 _POLICY: Final = {
     "none": Word(Text("測定端末の設定", "its own")),
@@ -27,7 +27,11 @@ _POLICY: Final = {
     "rejected": Word(Text("▲ 拒否", "▲ rejected"), RED),
 }
 _AGENTS: Final = "FROM dashboard.agent a JOIN dashboard.school s ON s.code = a.school"
-_SERVING: Final = f"a.revoked_at IS NULL AND {CHOSEN}"
+_SERVING: Final = (
+    "a.revoked_at IS NULL AND coalesce(a.state, 'never_seen') NOT IN ('replaced', 'revoked')"
+    f" AND {CHOSEN}"
+)
+"""SQL: in service; one that was replaced may keep its token and is never heard again."""
 
 
 _NOW: Final = Section(
@@ -60,7 +64,9 @@ _NOW: Final = Section(
             kind="timeseries",
             queries=(
                 Prom(
-                    f"count by (state) (hakaru_fleet_state and on (school) {IN_VIEW})",
+                    # for five minutes after a change there are two: the newest counts
+                    "count by (state) (topk by (agent) (1, timestamp(hakaru_fleet_state))"
+                    f" and on (school) {IN_VIEW})",
                     same("{{state}}"),
                 ),
             ),
@@ -150,9 +156,9 @@ _ROOM: Final = Section(
             width=8,
         ),
         Panel(
-            Text("空き容量・CPU・メモリ", "Free disk, CPU, memory"),
+            Text("空き容量・溜まり・メモリ", "Free disk, spool, memory"),
             Text(
-                "最も少ない空き容量と溜まりの最大の大きさ。",
+                "測定端末のうち最も少ない空き容量、溜まりの最大の大きさ、メモリの最大。",
                 "Least free room of any appliance, most room that waiting results take, most memory.",
             ),
             kind="timeseries",

@@ -17,7 +17,12 @@ from deploy.dashboards.boards.shared import (
     TO,
 )
 from deploy.dashboards.spec import Board, Column, Panel, Prom, Section
-from deploy.dashboards.words import BOTTLENECK, NARROW, SEGMENT, Text
+from deploy.dashboards.words import BOTTLENECK, NARROW, SEGMENT, Text, Word
+
+_DIRECTION: Final = {
+    "download": Word(Text("下り", "download")),
+    "upload": Word(Text("上り", "upload")),
+}
 
 
 def _by_segment(series: str, quantile: float) -> Prom:
@@ -31,7 +36,7 @@ def _by_segment(series: str, quantile: float) -> Prom:
 
 def _worst(title: Text, about: Text, series: str, value: Column) -> Panel:
     each = f"max by (school) (quantile_over_time(0.5, {series}[$__range]))"
-    return worst(title, about, each, value)
+    return worst(title, about, each, value, width=12)
 
 
 _WHERE: Final = Section(
@@ -80,17 +85,22 @@ _WHERE: Final = Section(
         table(
             Text("混雑する場所の判定", "Where a queue stands under load"),
             Text(
-                "期間内のボトルネック測定の判定の件数（学校と方向の別なし）。「複数の区間のどれか」は、間の機器が答えず絞れなかったもの。",
-                "Verdicts of the bottleneck tests in the range. One of several links: devices between"
-                " them did not answer.",
+                "期間内に成功したボトルネック測定の判定の、方向ごとの件数。「複数の区間のどれか」は、間の機器が答えず絞れなかったもの。",
+                "Verdicts of the good bottleneck tests in the range, by direction. One of several links:"
+                " devices between them did not answer.",
             ),
-            "SELECT r.said ->> 'download_verdict' AS verdict,"
-            " coalesce(r.said ->> 'download_segment', '-') AS segment,"
+            "SELECT d.direction AS direction, d.verdict AS verdict,"
+            " coalesce(d.segment, '-') AS segment,"
             " count(*) AS results, count(DISTINCT r.school) AS schools"
             " FROM dashboard.result r JOIN dashboard.school s ON s.code = r.school"
-            " WHERE r.probe = 'bottleneck' AND r.outcome = 'ok'"
-            f" AND r.started_at {IN_RANGE} AND {CHOSEN} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+            " CROSS JOIN LATERAL (VALUES"
+            " ('download', r.said ->> 'download_verdict', r.said ->> 'download_segment'),"
+            " ('upload', r.said ->> 'upload_verdict', r.said ->> 'upload_segment'))"
+            " d (direction, verdict, segment)"
+            " WHERE r.probe = 'bottleneck' AND r.outcome = 'ok' AND d.verdict IS NOT NULL"
+            f" AND r.started_at {IN_RANGE} AND {CHOSEN} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
             columns={
+                "direction": Column(Text("方向", "Direction"), words=_DIRECTION),
                 "verdict": Column(Text("判定", "Verdict"), words=BOTTLENECK),
                 "segment": Column(Text("区間", "Segment"), words=NARROW),
                 "results": Column(Text("件数", "Results"), "none"),
@@ -100,6 +110,7 @@ _WHERE: Final = Section(
     ),
 )
 
+_BEYOND: Final = f'{{segment!~"lan|loopback",probe!="snmp",{SHOWN}}}[$__range]'
 _WORST: Final = Section(
     Text("悪いほうから 20 校", "The worst 20 schools"),
     (
@@ -121,11 +132,23 @@ _WORST: Final = Section(
         _worst(
             Text("パケット損失", "Packet loss"),
             Text(
-                "校外の宛先へのパケット損失の割合。",
-                "Share of packets lost towards targets outside.",
+                "校外の宛先へのパケット損失の割合（成功した測定の中央値）。応答が一つもない測定は失敗で、右の表にある。",
+                "Share of packets lost towards targets outside, median of good tests. A test without any"
+                " reply is a failure and stands in the table beside.",
             ),
             f'hakaru_latency_loss_ratio{{segment!~"lan|loopback",{SHOWN}}}',
             Column(Text("損失", "Loss"), "percentunit"),
+        ),
+        worst(
+            Text("失敗した測定", "Failed tests"),
+            Text(
+                "校外の宛先への測定のうち失敗したものの割合。延期した測定は数えない。",
+                "Share of tests towards targets outside that failed; those put off are not counted.",
+            ),
+            f"(1 - sum by (school) (sum_over_time(hakaru_result_ok{_BEYOND}))"
+            f" / sum by (school) (count_over_time(hakaru_result_ok{_BEYOND})))",
+            Column(Text("失敗の割合", "Failed"), "percentunit"),
+            width=12,
         ),
     ),
 )

@@ -83,8 +83,8 @@ _NOW: Final = Section(
         table(
             Text("週の判定", "Verdicts by week"),
             Text(
-                "期間内の週ごとの判定と根拠。中央値の 95 % 区間が必要な速度に届けば充足、届かなければ不足、またげば要確認。",
-                "Each week's verdict and what it rests on: met where the 95 % interval of the median"
+                "期間内に終わった週の判定と根拠。中央値の 95 % 区間が必要な速度に届けば充足、届かなければ不足、またげば要確認。",
+                "The verdict of each week that is over and what it rests on: met where the 95 % interval of the median"
                 " reaches the required speed, not met where it stays below, else undetermined.",
             ),
             "SELECT v.week AS week, v.figure AS figure, v.status AS status,"
@@ -117,8 +117,8 @@ _SPEED: Final = Section(
         Panel(
             Text("測定値と必要な速度", "Measurements and the required speed"),
             Text(
-                "回線を通る各測定の下り・上り（点）と必要な速度（破線）。背景の帯は授業時間。失敗した測定に値はない（0 ではない）。",
-                "Each test through the line, down and up, and the required speed (dashed). The shade is"
+                "回線を通る測定の下り・上り（点。一つの間隔に複数あれば中央値）と必要な速度（破線）。背景の帯は授業時間。失敗した測定に値はない（0 ではない）。",
+                "Tests through the line, down and up (the median of those in one step), and the required speed (dashed). The shade is"
                 " lessons. A failed test has no value, never 0.",
             ),
             kind="timeseries",

@@ -22,7 +22,15 @@ def table(
     )
 
 
-def worst(title: Text, about: Text, each: str, value: Column, *, by_target: bool = False) -> Panel:
+def worst(
+    title: Text,
+    about: Text,
+    each: str,
+    value: Column,
+    *,
+    by_target: bool = False,
+    width: int = 8,
+) -> Panel:
     """Give the twenty schools, or devices, where ``each`` is greatest at the end of the range.
 
     ``each``: PromQL, one figure a school, or with ``by_target`` one a school and target.
@@ -32,7 +40,7 @@ def worst(title: Text, about: Text, each: str, value: Column, *, by_target: bool
         about,
         kind="table",
         queries=(Prom(f"topk(20, {each} * {NAMED})", instant=True),),
-        width=12 if by_target else 8,
+        width=12 if by_target else width,
         columns={
             "Time": Column(Text("時刻", "Time"), "dateTimeAsIso", hidden=True),
             "school": LINKED,

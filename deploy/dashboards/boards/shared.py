@@ -43,6 +43,8 @@ IN_VIEW: Final = (
     'network=~"$network"}[1h])'
 )
 """PromQL: the same. For ``and on (school)``, so a school that was renamed may be there twice."""
+SERVING: Final = "last_over_time(hakaru_fleet_state[1h])"
+"""PromQL: agents in service. For ``and on (agent, school)``: what one that was replaced said last is over."""
 NAMED: Final = (
     "on (school) group_left (name) "
     'max by (school, name) (topk by (school) (1, timestamp(hakaru_school_info{region=~"$region",'
@@ -59,8 +61,9 @@ TO: Final = "$__unixEpochTo()::bigint * 1000000"
 IN_RANGE: Final = f"BETWEEN {FROM} AND {TO}"
 WEEKS_IN_RANGE: Final = (
     "at BETWEEN to_timestamp($__unixEpochFrom()::bigint) - interval '7 days'"
-    " AND to_timestamp($__unixEpochTo()::bigint)"
+    " AND to_timestamp($__unixEpochTo()::bigint) - interval '7 days'"
 )
+"""Weeks that ended in the range: the running one is no verdict and stands in no trend."""
 NEWEST_WEEK: Final = (
     "(SELECT coalesce((SELECT week FROM dashboard.shown), max(week)) FROM dashboard.verdict"
     " WHERE at <= to_timestamp($__unixEpochTo()::bigint) - interval '7 days')"

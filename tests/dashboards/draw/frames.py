@@ -15,7 +15,7 @@ from tests.dashboards.filled import City
 Frame = dict[str, Any]
 """``fields`` (name, type, values, perhaps labels and config) and ``refId``."""
 DEMO_BEGAN = datetime(2026, 5, 10, tzinfo=UTC)
-DEMO_ENDED = datetime(2026, 6, 7, tzinfo=UTC)
+DEMO_ENDED = datetime(2026, 6, 8, tzinfo=UTC)
 OF_THE_DEMONSTRATION = "hakaru-city"
 """The dashboard whose range ends with the demonstration."""
 STEP_SECONDS = 300
