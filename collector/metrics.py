@@ -75,7 +75,7 @@ class Metrics:
         )
         self._export_behind = Gauge(
             "hakaru_export_behind_seconds",
-            "Age by arrival of the newest result written, while more wait; 0: none waits.",
+            "Time since the arrival of the oldest result that waits to be written; 0: none waits.",
             ["store"],
             registry=self._registry,
         )

@@ -102,15 +102,18 @@ class Exporter:
         Raises :class:`StoreError`.
         """
         if not self._acquire():
+            self._not_behind()
             return PAUSE_SECONDS
         try:
             self._write_standing()
             while not self._stopping.is_set() and self._page():
                 self._write_standing()  # a long backlog does not hide how things are now
         except _HoldLost:
+            self._not_behind()
             _LOG.info("another collector writes to %s now", self._who.store)
         except Later as later:
             self._counts.export_failed(self._who.store)
+            self._tell_behind()
             asked = parse_retry_after(later.retry_after, self._clock.now())
             pause = wait_seconds(self._attempt, asked, self._random)
             self._attempt += 1
@@ -151,6 +154,17 @@ class Exporter:
         behind = (now - results[-1].received_at) / 1e6 if is_full else 0.0
         self._counts.export_behind(who.store, max(0.0, behind))
         return is_full
+
+    def _tell_behind(self) -> None:
+        """Nothing could be written: how long the oldest result waits by now."""
+        store = self._who.store
+        waiting = self._store.read(lambda sql: cursor.page(sql, store, 1))
+        behind = (self._now_micros() - waiting[0].received_at) / 1e6 if waiting else 0.0
+        self._counts.export_behind(store, max(0.0, behind))
+
+    def _not_behind(self) -> None:
+        """Another collector writes: how late it is, it tells itself."""
+        self._counts.export_behind(self._who.store, 0.0)
 
     def _acquire(self) -> bool:
         now = self._now_micros()

@@ -312,6 +312,56 @@ def test_what_cannot_be_written_now_waits_longer_and_longer(store: Store, make: 
     assert (series.ids(), series.again) == (5, 0)
 
 
+def test_how_far_behind_is_told_while_nothing_can_be_written(store: Store, make: Maker) -> None:
+    """A store that is away for an hour: the age of what waits; an alert goes by it. Then 0."""
+    clock, series, counts = HandClock(), Series(), Counts()
+    works = exporter(store, series, clock, counts)
+    works.once()
+    arrive(store, make, clock, rows(make, 5))
+    series.reply = Reply(503, "")
+    clock.forward(3600)
+    works.once()
+    assert counts.behind == 3600
+    series.reply = OK
+    works.once()
+    assert counts.behind == 0
+
+
+def test_how_far_behind_is_told_where_not_even_the_standing_is_written(
+    store: Store, make: Maker
+) -> None:
+    """The standing goes first; that it fails hides nothing of the results."""
+    clock, series, counts = HandClock(), Series(), Counts()
+    arrive(store, make, clock, rows(make, 5))
+    sample = Sample((("__name__", "hakaru_school_day"),), (0, 1.0))
+    works = Exporter(
+        store, TARGET, clock, Random(1), counts, lambda _: series, standing=lambda _: [sample]
+    )
+    series.reply = Reply(503, "")
+    clock.forward(1200)
+    works.once()
+    assert counts.behind == 1200
+
+
+def test_one_that_writes_no_longer_is_not_behind(url: str, store: Store, make: Maker) -> None:
+    """It lost its hold while it was late; the other tells how late it is."""
+    clock, series, counts = HandClock(), Series(), Counts()
+    other = create_store(url)
+    try:
+        works = exporter(store, series, clock, counts)
+        arrive(store, make, clock, rows(make, 5))
+        series.reply = Reply(503, "")
+        clock.forward(1200)
+        works.once()
+        assert counts.behind == 1200
+        clock.forward(HELD_SECONDS + 1)
+        exporter(other, series, clock, seed=2).once()
+        works.once()
+        assert counts.behind == 0
+    finally:
+        other.close()
+
+
 def test_a_result_of_the_future_harms_nobody(store: Store, make: Maker) -> None:
     """It is counted and left out; those beside it are written."""
     clock, series, counts = HandClock(), Series(), Counts()
