@@ -42,6 +42,7 @@ class Around:
     asked: list[str | None] = field(default_factory=list)
     recorded: list[Failure] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    failed: list[BaseException] = field(default_factory=list)
     happened: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(
@@ -77,6 +78,11 @@ class Around:
         """Ended."""
         self.ended.append(reason)
 
+    def fail(self, error: BaseException) -> None:
+        """What nobody foresaw."""
+        self.failed.append(error)
+        self.happened.set()
+
 
 def reply(*commands: Command) -> Reply:
     """A heartbeat's reply."""
@@ -96,7 +102,8 @@ def play(around: Around, script: Callable[[Rehearsals], Awaitable[None]]) -> Non
     async def run() -> None:
         taking_part = Rehearsals(around, around, SystemClock(), 1e9)  # type: ignore[arg-type] # a desk
         await script(taking_part)
-        await taking_part.close()
+        if left := taking_part.end():
+            await asyncio.wait(left, timeout=10.0)
 
     asyncio.run(run())
 
@@ -191,3 +198,43 @@ def test_bad_commands(changes: dict[str, Any]) -> None:
 
     play(around, script)
     assert around.asked == []
+
+
+def test_an_error_that_nobody_foresaw_is_told_at_once() -> None:
+    """Not when the agent stops, a week later."""
+    around, odd = Around(), ValueError("odd")
+
+    async def ask(*_: Any, **__: Any) -> Leave:
+        raise odd
+
+    around.ask = ask  # type: ignore[method-assign] # a desk that breaks
+
+    async def script(taking_part: Rehearsals) -> None:
+        await taking_part.hear(reply(command()))
+        async with asyncio.timeout(10.0):
+            await around.happened.wait()
+
+    play(around, script)
+    assert around.failed == [odd]
+
+
+def test_a_round_under_way_is_waited_for_also_when_it_is_told_no_more() -> None:
+    """The centre ends a rehearsal and the agent is stopped a moment later: its result is kept."""
+    around = Around()
+    kept = asyncio.Event()
+
+    async def run_with(*_: Any) -> None:
+        around.happened.set()
+        await asyncio.sleep(0.2)
+        kept.set()
+
+    around.run_with = run_with  # type: ignore[method-assign] # a test that takes its time
+
+    async def script(taking_part: Rehearsals) -> None:
+        await taking_part.hear(reply(command()))
+        async with asyncio.timeout(10.0):
+            await around.happened.wait()
+        await taking_part.hear(reply())
+
+    play(around, script)
+    assert kept.is_set()

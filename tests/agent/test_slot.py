@@ -20,6 +20,7 @@ from agent.identity import Enrolment
 from agent.ration import Ration
 from agent.slot import Leave, NotNow, SlotDesk, WhenUnreachable
 from agent.slot_request import request_for, wants_slot
+from agent.waiting import set_within
 from tests.agent.slot_tokens import Signer, key_file, now_token
 from tests.agent.spooling import measurement
 from wire.failure import Failure, FailureCode
@@ -153,6 +154,8 @@ class Around:
     at: datetime = NOW
     measured: list[str | None] = field(default_factory=list)
     recorded: list[tuple[Failure, Fields]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> datetime:
         """The time to go by."""
@@ -163,8 +166,13 @@ class Around:
         return True
 
     def stopping(self) -> bool:
-        """Never."""
-        return False
+        """Where a test says so."""
+        return self.stop.is_set()
+
+    async def stopped_within(self, seconds: float) -> bool:
+        """Wait."""
+        self.waits.append(seconds)
+        return await set_within(self.stop, seconds)
 
     def why_suppressed(self) -> str | None:
         """Never."""
@@ -273,6 +281,41 @@ def test_unreachable_is_deferred_and_never_caught_up() -> None:
     centre.answers = [httpx.Response(200, content=GRANTED)]
     asyncio.run(tests.run_slot(slot()))
     assert around.measured == [TOKEN]
+
+
+def test_a_stop_does_not_wait_for_a_slot() -> None:
+    """A test that was asked for waits for its turn; an end is heard at once, and nothing runs."""
+    around, centre = Around(), Centre([httpx.Response(200, content=waiting(60))])
+
+    async def stopped() -> None:
+        asking = asyncio.create_task(heavy(around, centre).run_command(HEAVY, {}))
+        async with asyncio.timeout(5.0):
+            while not around.waits:  # noqa: ASYNC110 - it tells no more
+                await asyncio.sleep(0.01)
+            around.stop.set()
+            await asking
+
+    asyncio.run(stopped())
+    assert around.waits == [60.0]
+    assert not around.measured
+
+
+def test_a_collector_that_says_no_pause_is_not_asked_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """'Come back in 0 s', again and again: bounded by the patience all the same."""
+    monkeypatch.setattr("agent.heavy.PATIENCE_SECONDS", 3.0)
+    monkeypatch.setattr("agent.heavy.SHORTEST_WAIT_SECONDS", 0.1)
+    around, centre = Around(), Centre([httpx.Response(200, content=waiting(0))])
+
+    async def bounded() -> None:
+        async with asyncio.timeout(20.0):
+            await heavy(around, centre).run_command(HEAVY, {})
+
+    asyncio.run(bounded())
+    assert len(centre.asked) <= 32
+    ((failure, _),) = around.recorded
+    assert failure.code is FailureCode.NO_SLOT
 
 
 # --- the command --------------------------------------------------------------------------------

@@ -179,6 +179,10 @@ class Appliance:
         """Never."""
         return False
 
+    async def stopped_within(self, _seconds: float) -> bool:
+        """Never asked here."""
+        return False
+
     def why_suppressed(self) -> str | None:
         """Never."""
         return None

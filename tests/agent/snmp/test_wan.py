@@ -1,5 +1,7 @@
 """Counters of a router's port as cross traffic: steps, their resolution and their error."""
 
+import contextlib
+import json
 import os
 import sys
 import threading
@@ -144,3 +146,25 @@ def test_no_counters_are_a_named_failure(
             counters.read()
     assert caught.value.failure.code is FailureCode.NO_REPLY
     assert ("allowed is one of wan0" if fault == "port" else "no answer") in str(caught.value)
+
+
+@pytest.mark.parametrize("says_something", [False, True])
+def test_a_look_ends_with_the_agent(says_something: bool) -> None:
+    """A stop does not wait for a device that is slow to answer, or to bring its counters on."""
+    clock, stop, ended = SystemClock(), threading.Event(), threading.Event()
+    names = ("at_seconds", "in", "in_p", "out", "out_p")
+    first = json.dumps(dict.fromkeys(names, int(clock.monotonic_seconds()) + 1))
+    command = ("sh", "-c", f"echo '{first}'; sleep 1000" if says_something else "sleep 1000")
+    counters = SnmpCounters("192.0.2.1", "wan0", clock, command)
+
+    def look() -> None:
+        with contextlib.suppress(MeasurementFailed):
+            assert counters.look_bps(stop.is_set) is None
+        ended.set()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert not ended.wait(0.5)
+    stop.set()
+    assert ended.wait(3.0)
+    thread.join()
