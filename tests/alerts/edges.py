@@ -9,6 +9,7 @@ from tests.alerts.city import (
     always,
     away,
     cut_off,
+    dns,
     every,
     from_to,
     ok,
@@ -43,6 +44,9 @@ def beside_the_line(school: str, target: str, course: Course) -> dict[str, Cours
 
 
 FAILS, GOOD = always(0), always(1)
+DEAD_DNS = (
+    "a resolver is dead though the line is up; others fail twice, on a holiday, for one of two"
+)
 HALF = "snmp_ports_half_duplex_count"
 
 INCIDENTS = (
@@ -135,6 +139,28 @@ INCIDENTS = (
             value("C", HALF, "s"): every(10, from_to(0, 61, 1, 0)),
             value("F", HALF, "s"): {0: 1.0, 66: 1.0, 125: 1.0}.get,
             value("G", HALF, "s"): {40: 1.0, 80: 1.0, 120: 1.0, 160: 1.0}.get,
+        },
+    ),
+    Incident(
+        DEAD_DNS,
+        {
+            121: frozenset(),
+            123: away(("C",), "HakaruDnsDown"),
+            200: away(("C",), "HakaruDnsDown"),
+            216: frozenset(),
+            222: frozenset(),
+            232: away(("A",), "HakaruDnsDown"),
+            290: away(("A",), "HakaruDnsDown"),
+        },
+        {
+            ok("A", "dns", "system"): every(15, from_to(BEGINS, 300, 0, 1)),
+            dns("A"): every(15, from_to(BEGINS, 300, None, 0.02)),
+            today("B"): always(0),
+            ok("B", "dns", "system"): every(15, FAILS),
+            dns("B"): never,
+            ok("C", "dns", "192.0.2.1"): every(60, lambda minute: float(minute == 180)),
+            ok("F", "dns", "192.0.2.1"): {10: 0.0, 120: 0.0, 250: 0.0}.get,
+            ok("G", "dns", "system").replace("agent-G", "second-G"): every(15, FAILS),
         },
     ),
     Incident(

@@ -104,6 +104,7 @@ def test_what_is_shared_silences_its_schools_and_tells_when_it_is_over(
     ended = [mail for mail in manager.mailbox.mails if "終了" in mail["Subject"]]
     assert len(ended) == 2
     assert all("□ 終了" in text_of(mail) for mail in ended)
+    assert all("休業日・保守期間・測定しない時間" in text_of(mail) for mail in ended)
     said = [manager.log.read_text(), str(manager.hook.told), *map(str, manager.mailbox.mails)]
     assert not any(secret in text for text in said for secret in (SMTP_PASSWORD, WEBHOOK_TOKEN))
 
@@ -175,6 +176,7 @@ def test_a_cause_holds_back_what_hangs_on_it_and_nothing_else(manager: Alertmana
         holds_back(manager, {"HakaruDnsSlow F"}, cause, "HakaruDnsSlow G", "HakaruAgentIdentity F")
     holds_back(manager, {"HakaruAgentSilent F"}, "HakaruLineDown F", "HakaruAgentSilent G")
     holds_back(manager, set(), "HakaruTargetDown", "HakaruBlind", *of_schools)
+    holds_back(manager, {"HakaruDnsDown A"}, "HakaruTargetDown", "HakaruDnsSlow A")
 
 
 def test_a_hostile_name_is_inert_in_a_mail(manager: Alertmanager) -> None:
