@@ -58,8 +58,11 @@ class Counters(Protocol):
 class Stepped(Counters, Protocol):
     """Counters of a device that is asked over the network. They step, and cost something."""
 
-    def look_bps(self) -> float | None:
-        """Look long enough for two updates: traffic, the larger direction, with headers. Blocks."""
+    def look_bps(self, stopping: Callable[[], bool] = lambda: False) -> float | None:
+        """Look long enough for two updates: traffic, the larger direction, with headers. Blocks.
+
+        Soon ends with None where ``stopping`` says so; it is asked in this thread.
+        """
         ...
 
     def close(self) -> None:

@@ -30,6 +30,8 @@ log: Final = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 120.0
 """How long a test that somebody asked for waits for a slot."""
+SHORTEST_WAIT_SECONDS: Final = 1.0
+"""Between two questions for one slot, whatever the collector says."""
 
 
 class Around(Protocol):
@@ -45,6 +47,10 @@ class Around(Protocol):
 
     def stopping(self) -> bool:
         """An end was asked for."""
+        ...
+
+    async def stopped_within(self, seconds: float) -> bool:
+        """Wait; True when an end is asked for meanwhile."""
         ...
 
     def why_suppressed(self) -> str | None:
@@ -234,10 +240,10 @@ class HeavyTests:
             found = await self.slots.ask(planned, quota_bps(self._config.budget))
             if isinstance(found, Leave) or found.wait_seconds is None:
                 return found
-            patience_seconds -= found.wait_seconds
-            if patience_seconds < 0 or self._around.stopping():
+            pause_seconds = max(found.wait_seconds, SHORTEST_WAIT_SECONDS)
+            patience_seconds -= pause_seconds
+            if patience_seconds < 0 or await self._around.stopped_within(pause_seconds):
                 return found
-            await asyncio.sleep(found.wait_seconds)
 
     async def _give_back(self, leave: Leave | NotNow) -> None:
         if self.slots is not None and isinstance(leave, Leave):
@@ -309,7 +315,7 @@ class HeavyTests:
             return None
         try:
             if isinstance(self._counters, Stepped):
-                return await asyncio.to_thread(self._counters.look_bps)
+                return await asyncio.to_thread(self._counters.look_bps, self._around.stopping)
             before = self._counters.read()
             await asyncio.sleep(LOOK_SECONDS)
             return busy_bps(before, self._counters.read())

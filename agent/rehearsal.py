@@ -49,6 +49,10 @@ class Rehearsed(Protocol):
         """End the heavy test under way."""
         ...
 
+    def fail(self, error: BaseException) -> None:
+        """Hear of an error that nobody foresaw."""
+        ...
+
 
 class Rehearsals:
     """Takes part in what the heartbeat tells of."""
@@ -62,6 +66,8 @@ class Rehearsals:
         self._fastest_bps = fastest_bps
         self._tasks: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         """Each with what tells it to end."""
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Those that are told no more included, until they have ended."""
 
     async def hear(self, reply: Reply) -> None:
         """Begin what is new, end what is told no more."""
@@ -78,12 +84,11 @@ class Rehearsals:
             if name not in self._tasks:
                 self._begin(command)
 
-    async def close(self) -> None:
-        """End all, what is under way included."""
+    def end(self) -> frozenset[asyncio.Task[None]]:
+        """Tell all to end; give those that still have something to do."""
         for over, _ in self._tasks.values():
             over.set()
-        for _, task in self._tasks.values():
-            await task
+        return frozenset(self._under_way)
 
     def _begin(self, command: Command) -> None:
         try:
@@ -94,6 +99,13 @@ class Rehearsals:
         over = asyncio.Event()
         task = asyncio.create_task(self._take_part(command.id, plan, over))
         self._tasks[command.id] = (over, task)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._around.fail(error)
 
     async def _take_part(self, name: str, plan: RehearsalPlan, over: asyncio.Event) -> None:
         heard = self._clock.monotonic_seconds()

@@ -32,6 +32,7 @@ from agent.snmp.polling import Polling
 from agent.status import snapshot
 from agent.status_file import StatusFile
 from agent.supervise import AnyOf, Cuts, supervise
+from agent.waiting import set_within
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.heartbeat import Reply
 from wire.measurement import NOTHING, Fields, Json, Measurement
@@ -129,11 +130,8 @@ class Runner:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
-            if self._rehearsals is not None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(STOP_SECONDS):
-                        await self._rehearsals.close()
-            measuring = (*self._running.values(), *self._beside)
+            rehearsing = () if self._rehearsals is None else self._rehearsals.end()
+            measuring = (*self._running.values(), *self._beside, *rehearsing)
             await asyncio.wait((tasks[1], *measuring), timeout=STOP_SECONDS)
             for task in (*tasks, *measuring):
                 task.cancel()
@@ -197,6 +195,10 @@ class Runner:
     def stopping(self) -> bool:
         """An end was asked for."""
         return self._stop.is_set()
+
+    async def stopped_within(self, seconds: float) -> bool:
+        """Wait; True when an end is asked for meanwhile."""
+        return await set_within(self._stop, seconds)
 
     def miss(self, count: int, why: str) -> None:
         """Count slots that passed unused."""
@@ -327,6 +329,11 @@ class Runner:
         finally:
             await slots.release(leave)
 
+    def fail(self, error: BaseException) -> None:
+        """End loudly for an error that nobody foresaw."""
+        self._bug = error
+        self.stop()
+
     # --- inside -----------------------------------------------------------------------------
 
     async def _keep(self, result: Measurement, context: Fields) -> Measurement | None:
@@ -381,9 +388,8 @@ class Runner:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._beside.discard(task)
         self._running = {test: each for test, each in self._running.items() if each is not task}
-        if not task.cancelled() and task.exception() is not None:
-            self._bug = task.exception()
-            self.stop()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
 
     async def _run_slot(self, slot: Slot) -> None:
         planned = self._config.tests[slot.test]

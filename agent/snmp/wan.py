@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agent.busy import busy_bps
@@ -29,6 +29,10 @@ LOOK_SECONDS: Final = 12.0
 """Longest look before a test: devices bring counters up to date every 10 s at worst."""
 SHORTEST_LOOK_SECONDS: Final = 2.0
 _WAIT_SECONDS: Final = 0.1
+
+
+def _never() -> bool:
+    return False
 
 
 class SnmpCounters:
@@ -55,29 +59,37 @@ class SnmpCounters:
 
         A device that falls silent later is given as it was: no update in the window, no figure.
         """
+        return self._read(_never)
+
+    def _read(self, stopping: Callable[[], bool]) -> Reading:
         if self._process is None:
             self._start()
+        until = self._clock.monotonic_seconds() + FIRST_SECONDS
+        while self._newest is None and not self._came.wait(_WAIT_SECONDS):
+            if stopping() or self._clock.monotonic_seconds() >= until:
+                break
         if self._newest is None:
-            self._came.wait(FIRST_SECONDS)
-        if self._newest is None:
-            why = self._refused or f"no counters within {FIRST_SECONDS:g} s"
+            silent = "asking was ended" if stopping() else f"no counters within {FIRST_SECONDS:g} s"
+            why = self._refused or silent
             self.close()
             raise MeasurementFailed(
                 FailureCode.NO_REPLY, Operation.RECEIVE, f"{self.source}: {why}"
             )
         return self._newest
 
-    def look_bps(self) -> float | None:
+    def look_bps(self, stopping: Callable[[], bool] = _never) -> float | None:
         """Look until two updates were seen, at most :data:`LOOK_SECONDS`. Blocks.
 
         None where nothing is known. Counters that stand still all the time are a quiet line.
         """
         try:
-            readings = [self.read()]
+            readings = [self._read(stopping)]
             began = readings[0].at_seconds
             pause = threading.Event()
             while (elapsed := self._clock.monotonic_seconds() - began) < LOOK_SECONDS:
                 pause.wait(_WAIT_SECONDS)
+                if stopping():
+                    return None
                 reading = self.read()
                 if reading.at_seconds > readings[-1].at_seconds:
                     readings.append(reading)
