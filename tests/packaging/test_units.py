@@ -1,5 +1,6 @@
 """The units of the appliance: how exposed they are, and what they promise. Nothing is started."""
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import load
+from collector.commands import serve
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "packaging/systemd"
@@ -33,6 +35,7 @@ def exposure(folder: Path, unit: str) -> float:
         ("hakaru-agent.service", False, 2.0),
         ("hakaru-agent.service", True, 2.5),
         ("hakaru-responder.service", False, 2.0),
+        ("hakaru-collector.service", False, 2.0),
     ],
 )
 def test_a_unit_is_less_exposed_than(tmp_path: Path, unit: str, raw: bool, most: float) -> None:
@@ -45,7 +48,10 @@ def test_a_unit_is_less_exposed_than(tmp_path: Path, unit: str, raw: bool, most:
     print(f"\n{unit}{' with raw sockets' if raw else ''}: exposure {found}")
     assert 0 < found < most
     name = f"{unit}` with `{RAW}" if raw else unit
-    assert f"| `{name}` | {found} |" in (ROOT / "docs/appliance.md").read_text()
+    if unit == "hakaru-collector.service":
+        assert f"exposure {found}" in (ROOT / "docs/operations.md").read_text()
+    else:
+        assert f"| `{name}` | {found} |" in (ROOT / "docs/appliance.md").read_text()
 
 
 def settings(name: str) -> dict[str, list[str]]:
@@ -58,11 +64,14 @@ def settings(name: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["hakaru-agent.service", "hakaru-responder.service"])
+SERVICES = ["hakaru-agent.service", "hakaru-responder.service", "hakaru-collector.service"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_a_user_a_state_directory_and_no_secret(name: str) -> None:
     """Not root, one directory to write to, logs to the journal, nothing secret in arguments."""
     unit = settings(name)
-    assert unit["User"] == ["hakaru"]
+    assert unit["User"] == ["hakaru-collector" if "collector" in name else "hakaru"]
     assert unit["StateDirectoryMode"] == ["0700"]
     assert unit["ProtectSystem"] == ["strict"]
     assert "ReadWritePaths" not in unit
@@ -70,6 +79,27 @@ def test_a_service_has_a_user_a_state_directory_and_no_secret(name: str) -> None
     assert unit["StandardError"] == ["journal"]
     words = " ".join([*unit["ExecStart"], *unit.get("Environment", [])])
     assert not re.search(r"token|\bcode\b|secret|password|community", words, re.IGNORECASE)
+
+
+def test_what_alerts_and_documents_call_a_unit_is_one() -> None:
+    """Whoever reads `systemctl status NAME` finds a unit of that name."""
+    told = [ROOT / "configs/prometheus/rules/alerting.yml", *(ROOT / "docs").glob("*.md")]
+    said = "\n".join(one.read_text(encoding="utf-8") for one in told)
+    form = r"(?:systemctl (?:status|restart|start|stop|enable --now)|journalctl -u)\s+(hakaru-\w+)"
+    named = set(re.findall(form, said))
+    assert named >= {"hakaru-agent", "hakaru-collector", "hakaru-responder"}
+    assert named <= {path.stem for path in UNITS.glob("*.service")}
+
+
+def test_the_collectors_arguments_are_accepted() -> None:
+    """`serve` takes what collector.env gives it."""
+    lines = (UNITS / "collector.env").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert given["HAKARU_DATABASE"] == "sqlite:////var/lib/hakaru-collector/hakaru.db"
+    parser = argparse.ArgumentParser()
+    serve.configure(parser)
+    options = parser.parse_args(given["COLLECTOR_OPTIONS"].split())
+    assert options.behind_tls_proxy == "127.0.0.1"
 
 
 def test_raw_sockets_are_one_capability_and_nothing_else() -> None:

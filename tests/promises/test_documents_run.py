@@ -61,6 +61,7 @@ NOT_OURS = {
     "apt-get": "make test-deb",
     "systemctl": "make test-deb",
     "mkdir": "make test-deb",
+    "adduser": "makes a user of this machine: make test-deb",
     "cp": "make test-deb, tests/deploy",
     "promtool": "tests/alerts",
     "amtool": "tests/alerts",
@@ -77,7 +78,7 @@ GOES_ON = {
 READY_SECONDS = 60.0
 PLACES = {
     "/etc/hakaru/agent.toml": "configs/examples/agent.toml",
-    "sqlite:////var/lib/hakaru/hakaru.db": DATABASE,
+    "sqlite:////var/lib/hakaru-collector/hakaru.db": DATABASE,
     "postgresql://hakaru@db/hakaru": DATABASE,
     "/var/backups/hakaru/2026-05-11": "copy",
     "192.0.2.10:4443": "127.0.0.1:{responder}",
