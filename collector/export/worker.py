@@ -8,6 +8,7 @@ again: the same samples at the same times, which stores take as one.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from random import Random
 from typing import Final, Protocol
@@ -185,6 +186,8 @@ class Exporter:
 
     def _pause_after_failure(self) -> float:
         self._counts.export_failed(self._who.store)
+        with suppress(StoreError):  # then the database says nothing, not even this
+            self._tell_behind()
         pause = wait_seconds(self._attempt, None, self._random)
         self._attempt += 1
         return pause

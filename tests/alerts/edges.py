@@ -44,6 +44,7 @@ def beside_the_line(school: str, target: str, course: Course) -> dict[str, Cours
 
 
 FAILS, GOOD = always(0), always(1)
+BROKEN = "a line comes and goes; others fail seldom, too few, on a holiday"
 DEAD_DNS = (
     "a resolver is dead though the line is up; others fail twice, on a holiday, for one of two"
 )
@@ -52,7 +53,11 @@ HALF = "snmp_ports_half_duplex_count"
 INCIDENTS = (
     Incident(
         "targets that two schools measure, or three of five fail to reach",
-        dict.fromkeys((58, 110), away(("F",), "HakaruDeviceSilent")),
+        dict.fromkeys(
+            (58, 110),
+            # of A's and B's tests more than half are towards targets that they fail to reach
+            away(("F",), "HakaruDeviceSilent") | away(("A", "B"), "HakaruTestsFail"),
+        ),
         {
             towards("A", "two"): every(10, FAILS),
             towards("B", "two"): every(10, FAILS),
@@ -79,7 +84,7 @@ INCIDENTS = (
     ),
     Incident(
         "lines with few tests, with some that are good, and with tests beside the line",
-        dict.fromkeys((50, 108), away(("F",), "HakaruLineDown")),
+        dict.fromkeys((50, 108), away(("F",), "HakaruLineDown") | away(("C",), "HakaruTestsFail")),
         {
             **{ok(school, "dns", "system"): never for school in "BCFG"},
             ok("B"): every(20, FAILS),
@@ -139,6 +144,29 @@ INCIDENTS = (
             value("C", HALF, "s"): every(10, from_to(0, 61, 1, 0)),
             value("F", HALF, "s"): {0: 1.0, 66: 1.0, 125: 1.0}.get,
             value("G", HALF, "s"): {40: 1.0, 80: 1.0, 120: 1.0, 160: 1.0}.get,
+        },
+    ),
+    Incident(
+        BROKEN,
+        {
+            87: frozenset(),
+            103: frozenset(),
+            115: away(("A",), "HakaruTestsFail"),
+            121: away(("A",), "HakaruTestsFail"),
+            160: away(("A",), "HakaruTestsFail"),
+            195: away(("A",), "HakaruTestsFail"),
+            199: frozenset(),
+        },
+        {
+            **{ok(school, "dns", "system"): never for school in "ABCF"},
+            # good, bad, bad, and so on, until half past two
+            ok("A"): every(10, lambda m: float(not BEGINS <= m < 150 or m % 30 == 0)),
+            # two tests, and none before or after them for long
+            ok("B"): {10: 1.0, 60: 0.0, 61: 1.0, 110: 1.0}.get,
+            today("C"): always(0),
+            ok("C"): every(10, lambda minute: float(minute % 30 == 0)),
+            # bad for less than half an hour
+            ok("F"): every(10, lambda minute: float(minute not in (60, 70))),
         },
     ),
     Incident(

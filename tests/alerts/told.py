@@ -94,6 +94,7 @@ OWN = "the collector's own health"
 SAYS = "what an agent says of itself"
 PORTS = "sessions of a router at their limit, errors and half duplex at a port"
 MILES = "loss and long round trips"
+BROKEN = "a line comes and goes; others fail seldom, too few, on a holiday"
 DEAD_DNS = (
     "a resolver is dead though the line is up; others fail twice, on a holiday, for one of two"
 )
@@ -132,6 +133,7 @@ TOLD = (
     Told("an agent falls silent and is heard again", 95, "HakaruAgentSilent", "F"),
     Told("maintenance of one school says nothing of another", 150, "HakaruAgentSilent", "G"),
     Told("slow DNS", 150, "HakaruDnsSlow", "A", {"target": "system"}, {DURATION: "400ms"}),
+    Told(BROKEN, 115, "HakaruTestsFail", "A", shown={"$value": "1"}),
     Told(DEAD_DNS, 200, "HakaruDnsDown", "C", {"target": "192.0.2.1"}),
     Told(MILES, 100, "HakaruLossHigh", "A", {"target": RESPONDER}, {PERCENTAGE: "6%"}),
     Told(MILES, 100, "HakaruLatencyHigh", "A", {"target": RESPONDER}, {DURATION: "200ms"}),

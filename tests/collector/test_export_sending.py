@@ -377,14 +377,20 @@ def test_a_result_of_the_future_harms_nobody(store: Store, make: Maker) -> None:
 def test_an_error_that_nobody_foresaw_does_not_end_writing(
     store: Store, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is counted as a failure; the thread goes on, and what had come is written."""
+    """It is counted as a failure, with what waits; the thread goes on, and what had come is written."""
     monkeypatch.setattr("collector.export.worker.wait_seconds", lambda *_: 0.05)
     clock, series, counts = HandClock(), Series(), Counts()
     arrive(store, make, clock, rows(make, 5))
+    clock.forward(1200)
     all_there = threading.Event()
+    behind: list[float] = []
+
+    def again() -> None:
+        behind.append(counts.behind)
+        all_there.set()
 
     def odd() -> None:
-        series.before = all_there.set
+        series.before = again
         raise ValueError("odd")
 
     series.before = odd
@@ -395,3 +401,4 @@ def test_an_error_that_nobody_foresaw_does_not_end_writing(
     finally:
         works.stop()
     assert (series.ids(), counts.failures) == (5, 1)
+    assert (behind[0], counts.behind) == (1200, 0)
