@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 OPENING_SECONDS: Final = 5.0
 """A control connection must have said what it wants within this time."""
 MAX_CONNECTIONS: Final = 512
+ACCEPT_AGAIN_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.5
 _MANY: Final = 256
 """Packets answered at once before control connections get their turn."""
@@ -66,6 +67,8 @@ class Reflector:
         self._peers: set[_Peer] = set()
         self._selector = selectors.DefaultSelector()
         self._stopping = False
+        self._accepts_from: float | None = None
+        """Nobody is listened for until then."""
         self._looked_at = clock.monotonic_seconds()
         self._error = quality()
         self._stamper = Stamper(clock)
@@ -104,6 +107,9 @@ class Reflector:
                 self._accept(now)
             elif isinstance(key.data, _Peer) and key.data in self._peers:
                 self._hear(key.data, now)
+        if self._accepts_from is not None and now >= self._accepts_from:
+            self._accepts_from = None
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
         for peer in [peer for peer in self._peers if now >= peer.ends_at]:
             log.info("%s: cut off, its time is over", peer.host)
             self._drop(peer)
@@ -136,8 +142,13 @@ class Reflector:
     def _accept(self, now: float) -> None:
         try:
             sock, address = self._listener.accept()
+        except BlockingIOError:  # who came has gone again
+            return
         except OSError as error:
+            # out of descriptors: others may end; who waits would be told of again at once
             log.warning("accept: %s; going on", error)
+            self._selector.unregister(self._listener)
+            self._accepts_from = now + ACCEPT_AGAIN_SECONDS
             return
         if len(self._peers) >= MAX_CONNECTIONS:
             sock.close()

@@ -1,17 +1,23 @@
 """The stamp probe against our reflector and against strangers, over loopback."""
 
 import contextlib
+import errno
 import select
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from random import Random
 
 import pytest
 
+from agent.clock import SystemClock
 from agent.responder import stamp as reflector_module
+from agent.responder.admission import Admission
+from agent.stamp import control
 from agent.stamp.packet import BASE_BYTES, ErrorEstimate, Sent, build_sent
 from tests.agent.reflecting import reflector, relay, without_every
 from tests.agent.scripted import (
@@ -361,3 +367,40 @@ def test_the_responder_command_refuses_a_bad_address() -> None:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
             assert done.returncode != 0
             assert words in done.stderr
+
+
+class Exhausted(socket.socket):
+    """A listener whose process is out of descriptors, until a test says otherwise."""
+
+    tries = 0
+    is_over = False
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Refuse, and count."""
+        self.tries += 1
+        if not self.is_over:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_a_reflector_out_of_descriptors_waits_for_some() -> None:
+    """Somebody at the door is no reason to turn in a loop; packets are answered all the same."""
+    udp, plain = reflector_module.bind("127.0.0.1", 0)
+    listener = Exhausted(fileno=plain.detach())
+    made = reflector_module.Reflector(
+        udp, listener, Admission(open_to_all=True), SystemClock(), Random(3)
+    )
+    thread = threading.Thread(target=made.serve)
+    thread.start()
+    try:
+        with socket.create_connection(listener.getsockname()) as sock:
+            sock.settimeout(10.0)
+            opening = control.Opening(packet_count=9, interval_seconds=0.1)
+            sock.sendall(control.write_opening(opening))
+            time.sleep(1.2)
+            tries, listener.is_over = listener.tries, True
+            assert isinstance(control.read_admission(sock.recv(4096)), int)
+    finally:
+        made.stop()
+        thread.join()
+    assert 1 <= tries <= 4
