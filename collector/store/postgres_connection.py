@@ -19,6 +19,10 @@ LOCK_SECONDS: Final = 30
 READERS: Final = 8
 """Connections for questions, beside the one that writes."""
 READER_WAIT_SECONDS: Final = 30.0
+LOST_MILLISECONDS: Final = 60_000
+"""A connection on which nothing is acknowledged for so long is lost, as one that is idle and
+answers no keepalive. Without it what was sent to a host that died is sent again for 15 minutes,
+and all writing waits."""
 _DEFAULTS: Final = {
     "application_name": "hakaru-collector",
     "connect_timeout": "10",
@@ -26,10 +30,12 @@ _DEFAULTS: Final = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": str(LOST_MILLISECONDS),
     "client_encoding": "UTF8",
 }
 _SETTINGS: Final = f"""SET lock_timeout = '{LOCK_SECONDS}s';
 SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = {LOST_MILLISECONDS};
 SET client_min_messages = warning"""
 """The server's own watch over the connection ends the locks of a collector whose host died."""
 

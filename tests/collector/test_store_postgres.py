@@ -1,6 +1,8 @@
 """What is PostgreSQL's own: placeholders, partitions, lost connections, errors, several writers."""
 
 import contextlib
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -389,6 +391,22 @@ def test_an_address_shows_no_password(given: str, shown: str) -> None:
     """Neither its text nor its representation."""
     assert str(Address(given)) == shown
     assert "secret" not in repr(Address(given))
+
+
+def test_both_ends_give_up_a_host_that_acknowledges_nothing() -> None:
+    """After a minute, also where something was under way: keepalives watch what is idle."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Cluster(port=port) as cluster:
+        url = cluster.url("postgres").replace(str(cluster.folder), "127.0.0.1")
+        sql = Address(url).connect()
+        try:
+            with socket.socket(fileno=os.dup(sql.raw.fileno())) as ours:
+                waits = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            found = sql.execute("SHOW tcp_user_timeout").fetchone()
+        finally:
+            sql.raw.close()
+    assert (waits, found) == (60_000, ("60000",))
 
 
 @pytest.fixture
