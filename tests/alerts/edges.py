@@ -105,6 +105,17 @@ INCIDENTS = (
         },
     ),
     Incident(
+        "one of two appliances of a school is silent: what the other measures is told",
+        {100: away(("A",), "HakaruAgentSilent", "HakaruLossHigh")},
+        cut_off(("A",))
+        | {
+            'hakaru_fleet_silence_seconds{agent="second-A",school="A"}': always(30),
+            value("A", "latency_loss_ratio", "t").replace("agent-A", "second-A"): every(
+                10, always(0.06)
+            ),
+        },
+    ),
+    Incident(
         "three schools of no group are no group",
         {100: away(("A", "B", "F"), "HakaruAgentSilent")},
         cut_off(("A", "B", "F"))

@@ -64,9 +64,12 @@ def test_what_is_shared_silences_its_schools_and_tells_when_it_is_over(
     router = {"group": "east"}
     manager.tell(fired("HakaruGroupUnreachable", **router))
     manager.tell(
-        *(fired("HakaruAgentSilent", school=one, name=f"学校{one}", **router) for one in EAST),
+        *(
+            fired("HakaruAgentSilent", unheard="1", school=one, name=f"学校{one}", **router)
+            for one in EAST
+        ),
         fired("HakaruDnsSlow", school="A", name="学校A", **router),
-        fired("HakaruAgentSilent", school="F", name="学校F"),
+        fired("HakaruAgentSilent", unheard="1", school="F", name="学校F"),
     )
     manager.wait(lambda: len(manager.mailbox.mails) >= 2 and len(manager.hook.told) >= 1, "told")
     assert manager.states() == {
@@ -90,10 +93,10 @@ def test_what_is_shared_silences_its_schools_and_tells_when_it_is_over(
     }
     assert manager.hook.tokens == {f"Bearer {WEBHOOK_TOKEN}"}
     assert manager.mailbox.passwords == {SMTP_PASSWORD.encode()}
-    over = [fired("HakaruAgentSilent", over=True, school="F", name="学校F")]
+    over = [fired("HakaruAgentSilent", unheard="1", over=True, school="F", name="学校F")]
     over.append(fired("HakaruGroupUnreachable", over=True, **router))
     over += [
-        fired(name, over=True, school=one, name=f"学校{one}", **router)
+        fired(name, over=True, school=one, name=f"学校{one}", unheard="1", **router)
         for name, one in [*(("HakaruAgentSilent", one) for one in EAST), ("HakaruDnsSlow", "A")]
     ]
     manager.tell(*over)
@@ -115,7 +118,9 @@ SHARED = {"HakaruGroupUnreachable": {"group": "east"}, "HakaruTargetDown": {"tar
 def planted(one: str, *, over: bool = False) -> dict[str, object]:
     """``Alert school`` as Prometheus tells it of the city of the incidents."""
     alert, *school = one.split()
-    labels = {"instance": "c1", "state": "cloned", "target": RESPONDER} if school else {}
+    labels = (
+        {"instance": "c1", "state": "cloned", "target": RESPONDER, "unheard": "1"} if school else {}
+    )
     for code in school:
         labels |= {"school": code, "name": f"学校{code}", "group": GROUPS[code]}
     return fired(alert, over=over, **labels, **SHARED.get(alert, {}))
@@ -179,10 +184,20 @@ def test_a_cause_holds_back_what_hangs_on_it_and_nothing_else(manager: Alertmana
     holds_back(manager, {"HakaruDnsDown A"}, "HakaruTargetDown", "HakaruDnsSlow A")
 
 
+def test_one_of_two_appliances_holds_nothing_back(manager: Alertmanager) -> None:
+    """It is silent, and the other measures loss: both are told."""
+    school = {"school": "A", "name": "学校A", "group": "east"}
+    manager.tell(
+        fired("HakaruAgentSilent", unheard="0", **school), fired("HakaruLossHigh", **school)
+    )
+    manager.wait(lambda: len(manager.mailbox.mails) >= 2, "both mailed")
+    assert set(manager.states().values()) == {"active"}
+
+
 def test_a_hostile_name_is_inert_in_a_mail(manager: Alertmanager) -> None:
     """It is text of a plain mail: no header, no HTML, nothing filled in, nothing that turns it."""
     name = f"{HOSTILE}\r\nBcc: x@example"  # refused when schools are taken in, and here once more
-    manager.tell(fired("HakaruAgentSilent", school="F", name=name))
+    manager.tell(fired("HakaruAgentSilent", unheard="1", school="F", name=name))
     manager.wait(lambda: bool(manager.mailbox.mails), "mailed")
     mail = manager.mailbox.mails[0]
     assert mail["Bcc"] is None

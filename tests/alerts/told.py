@@ -94,6 +94,8 @@ OWN = "the collector's own health"
 SAYS = "what an agent says of itself"
 PORTS = "sessions of a router at their limit, errors and half duplex at a port"
 MILES = "loss and long round trips"
+ALONE = {"unheard": "1"}
+SECOND = "one of two appliances of a school is silent: what the other measures is told"
 BROKEN = "a line comes and goes; others fail seldom, too few, on a holiday"
 DEAD_DNS = (
     "a resolver is dead though the line is up; others fail twice, on a holiday, for one of two"
@@ -130,8 +132,9 @@ TOLD = (
         shown={PERCENTAGE: "100%"},
     ),
     Told("a line goes down and comes back", 110, "HakaruLineDown", "A"),
-    Told("an agent falls silent and is heard again", 95, "HakaruAgentSilent", "F"),
-    Told("maintenance of one school says nothing of another", 150, "HakaruAgentSilent", "G"),
+    Told("an agent falls silent and is heard again", 95, "HakaruAgentSilent", "F", ALONE),
+    Told("maintenance of one school says nothing of another", 150, "HakaruAgentSilent", "G", ALONE),
+    Told(SECOND, 100, "HakaruAgentSilent", "A", {"unheard": "0"}),
     Told("slow DNS", 150, "HakaruDnsSlow", "A", {"target": "system"}, {DURATION: "400ms"}),
     Told(BROKEN, 115, "HakaruTestsFail", "A", shown={"$value": "1"}),
     Told(DEAD_DNS, 200, "HakaruDnsDown", "C", {"target": "192.0.2.1"}),

@@ -377,7 +377,7 @@ def test_a_result_of_the_future_harms_nobody(store: Store, make: Maker) -> None:
 def test_an_error_that_nobody_foresaw_does_not_end_writing(
     store: Store, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is counted as a failure, with what waits; the thread goes on, and what had come is written."""
+    """Counted as a failure, with what waits; the thread goes on, and what had come is written."""
     monkeypatch.setattr("collector.export.worker.wait_seconds", lambda *_: 0.05)
     clock, series, counts = HandClock(), Series(), Counts()
     arrive(store, make, clock, rows(make, 5))
