@@ -86,12 +86,9 @@ class SimulatedAgent:
 
     async def live(self) -> None:
         """Measure and deliver to the end, then deliver what is left."""
-        delivering = asyncio.create_task(self._deliver())
-        try:
+        async with asyncio.TaskGroup() as group:  # what fails in one ends the other
+            group.create_task(self._deliver())
             await self._measure()
-            await delivering
-        finally:
-            delivering.cancel()
 
     async def _measure(self) -> None:
         around = self._around

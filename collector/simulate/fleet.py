@@ -123,7 +123,7 @@ class Fleet:
         tokens: Sequence[str],
         progress: Progress | None,
     ) -> None:
-        async with asyncio.TaskGroup() as group:  # what fails beside the agents ends them too
+        async with asyncio.TaskGroup() as group:  # what fails in or beside an agent ends all
             aside = [group.create_task(around.pace.run())]
             if progress is not None:
                 aside.append(group.create_task(self._tell(around.pace, progress)))
@@ -133,7 +133,7 @@ class Fleet:
                     group.create_task(beats.beat(agent, client, token))
                     for agent, client, token in zip(agents, clients, tokens, strict=True)
                 ]
-            await asyncio.gather(*(agent.live() for agent in agents))
+            await asyncio.gather(*(group.create_task(agent.live()) for agent in agents))
             for task in aside:
                 task.cancel()
 

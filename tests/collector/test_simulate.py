@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from collector.clock import SystemClock
-from collector.simulate.agent import Delivery
+from collector.simulate.agent import Delivery, SimulatedAgent
 from collector.simulate.enrolling import EnrolmentFailed, enrol, make_codes
 from collector.simulate.fleet import Fleet, Plan, with_database
 from collector.simulate.life import Habits, Life, LineLost, Made, Restart
@@ -234,6 +234,24 @@ def test_what_fails_beside_the_agents_ends_the_simulation(serving: Any) -> None:
     with pytest.raises(ExceptionGroup) as told:
         asyncio.run(Fleet(plan, SystemClock()).run(codes, broken))
     assert [type(one) for one in told.value.exceptions] == [ArithmeticError]
+
+
+@pytest.mark.timeout(60)
+def test_what_fails_in_a_delivery_ends_the_simulation(
+    serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, not when the simulated hour is over."""
+    codes = make_codes(serving.store, 2, SystemClock().now(), Random(4))
+    plan = Plan(url=serving.base_url, agents=2, length_seconds=3600.0)
+
+    def broken(*_: object) -> float:
+        raise ArithmeticError("a bug")
+
+    monkeypatch.setattr(SimulatedAgent, "_drain", broken)
+    monkeypatch.setattr(SimulatedAgent, "_first_pause", lambda _: 0.0)
+    with pytest.raises(ExceptionGroup) as told:
+        asyncio.run(Fleet(plan, SystemClock()).run(codes))
+    assert told.value.subgroup(ArithmeticError) is not None
 
 
 def test_a_code_that_is_not_known_is_said_so(serving: Any) -> None:
