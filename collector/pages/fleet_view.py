@@ -84,7 +84,7 @@ def row(words: Words, each: Member, now: datetime) -> dict[str, object]:
         if beat is None or beat.cpu_utilisation_ratio is None
         else f"{beat.cpu_utilisation_ratio * 100:.0f} %",
         "version": each.agent_version or unknown,
-        "policy": _policy(beat) or unknown,
+        "policy": unknown if beat is None else _policy(words, beat),
         "last_good": unknown
         if beat is None or beat.last_good_test_at is None
         else fmt.age(words, beat.last_good_test_at, now),
@@ -134,10 +134,9 @@ def _troubled_since(words: Words, each: Member, now: datetime) -> str:
     return _since(words, each, now)
 
 
-def _policy(beat: Heartbeat | None) -> str:
-    if beat is None:
-        return ""
-    return f"{beat.policy.version or ''} {beat.policy.state.value}".strip()
+def _policy(words: Words, beat: Heartbeat) -> str:
+    state = words(f"fleet_policy.{beat.policy.state.value}")
+    return f"{beat.policy.version or ''} {state}".strip()
 
 
 def _bytes(count: int | None) -> str:

@@ -58,7 +58,7 @@ def of_pages(section: str, signs: Mapping[str, tuple[str, str | None]] | None = 
     With ``signs`` (sign and colour by code) only those codes, each with its sign before it.
     """
     folder = Path(__file__).parents[2] / "collector" / "pages" / "texts"
-    file = folder / ("fleet.toml" if section == "fleet_state" else "pages.toml")
+    file = folder / ("fleet.toml" if section.startswith("fleet_") else "pages.toml")
     entries = tomllib.loads(file.read_text("utf-8"))[section]
     if signs is None:
         return {code: _word(*both) for code, both in entries.items()}

@@ -20,7 +20,7 @@ from collector.fleet.watch import Change, FleetWatch, history, tick
 from collector.operators.audit import newest
 from collector.store.interface import Store, StoreBusy
 from tests.collector.conftest import MONDAY, Serving, desk_of, enrol
-from wire.heartbeat import Heartbeat, Network
+from wire.heartbeat import Heartbeat, Network, PolicyReport, PolicyState
 from wire.heartbeat_codec import encode_request
 from wire.ids import uuid4
 
@@ -272,6 +272,16 @@ def test_commands_list_revoke_and_replace(
     assert run("confirm-move", OTHER)[0] == 1
     actions = [record.action for record in fleet.read(lambda sql: newest(sql, 9))]
     assert actions[:2] == ["agent.revoke", "agent.replace"]
+
+
+@pytest.mark.parametrize("what", PolicyState)
+def test_what_became_of_the_policy_is_a_word(serving: Serving, what: PolicyState) -> None:
+    """Not the code of the heartbeat, which no clerk reads."""
+    beat(serving.store, serving.agent_id, START, policy=PolicyReport(state=what))
+    look(serving.store, START)
+    page = serving.client.get("/fleet?lang=ja").text
+    word = {"none": "測定端末の設定", "in_force": "適用中", "rejected": "拒否"}[what.value]
+    assert f"<bdi>{word}</bdi></td>" in page
 
 
 def test_the_first_table_of_the_city_is_the_fleet(serving: Serving) -> None:

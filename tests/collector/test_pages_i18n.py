@@ -125,6 +125,7 @@ def test_every_key_is_used() -> None:
         *("topology_field", "topology_refused"),
         *("cause_evidence", "cause_confirm"),  # complete by tests/collector/causes
         *("fleet_state", "fleet_advice", "fleet_act", "fleet_act_note", "fleet_refused"),
+        "fleet_policy",
     }
     dead = [
         key
@@ -167,6 +168,7 @@ def test_every_key_is_used() -> None:
         ("now_state", Stage),
         ("approval_state", ApprovalState),
         ("policy_state", PolicyState),
+        ("fleet_policy", PolicyState),
         ("report_odd", OddKind),
         ("report_effect", MeasureEffect),
         ("report_measure_state", MeasureState),

@@ -16,16 +16,14 @@ from deploy.dashboards.boards.shared import (
     TO,
 )
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import AGENT_STATE, ORANGE, RED, Text, Word
+from deploy.dashboards.words import AGENT_STATE, ORANGE, RED, Text, of_pages
 
 _SILENT: Final = Limit(1800, RED, Text("30 分以上: 連絡なし", "30 min and above: silent"))
 _CLOCK: Final = Limit(60, RED, Text("60 s 以上: 時計のずれ", "60 s and above: wrong clock"))
 _SPOOL: Final = Limit(1000, ORANGE, Text("1,000 件以上: 多い", "1,000 and above: many"))
-_POLICY: Final = {
-    "none": Word(Text("測定端末の設定", "its own")),
-    "in_force": Word(Text("適用中", "in force")),
-    "rejected": Word(Text("▲ 拒否", "▲ rejected"), RED),
-}
+_POLICY: Final = of_pages(
+    "fleet_policy", {"none": ("", None), "in_force": ("", None), "rejected": ("▲", RED)}
+)
 _AGENTS: Final = "FROM dashboard.agent a JOIN dashboard.school s ON s.code = a.school"
 _SERVING: Final = (
     "a.revoked_at IS NULL AND coalesce(a.state, 'never_seen') NOT IN ('replaced', 'revoked')"
