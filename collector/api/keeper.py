@@ -1,5 +1,6 @@
 """The doorkeeper: which credential each kind of caller has to show."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -67,10 +68,12 @@ class Keeper:
     async def admit(self, caller: Caller, request: Request) -> Response | Receive:
         """Give what the route reads the body from, or the answer that turns it away."""
         try:
-            if caller is Caller.AGENT:  # the busy one, without a thread where it was here just now
+            if caller is Caller.AGENT:
+                # the busy one: without a thread where it was here just now, else with one of those
+                # that no page has, since pages wait, for each other and for strangers' passwords
                 require_private(request, insecure_lab=self._insecure_lab)
                 hashed = bearer_sha256(request)
-                agent = self._known.recall(hashed) or await run_in_threadpool(
+                agent = self._known.recall(hashed) or await asyncio.to_thread(
                     self._known.ask, hashed
                 )
                 request.scope[AGENT_OF_SCOPE] = welcome(agent, self._clock.now())

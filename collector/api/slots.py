@@ -1,10 +1,10 @@
 """``/v1/slots``: agents ask for slots and give them back; the public keys for responders."""
 
+import asyncio
 from random import Random
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from collector.api.auth import require_agent, require_private
@@ -38,7 +38,7 @@ def router(context: Context, keys: SlotKeys | None, chance: Random) -> APIRouter
         require_private(request, insecure_lab=context.insecure_lab)
         agent = require_agent(request, context.store)
         asked = _request(await read_body(request, MAX_REQUEST_BYTES))
-        reply = await run_in_threadpool(_answer, context, desk, agent, asked)
+        reply = await asyncio.to_thread(_answer, context, desk, agent, asked)
         return Response(encode_reply(reply), media_type="application/json")
 
     @routes.post(
@@ -58,7 +58,7 @@ def router(context: Context, keys: SlotKeys | None, chance: Random) -> APIRouter
         except Refused as refused:
             raise Refusal(400, "slot", str(refused)) from None
         now = context.clock.now()
-        if not await run_in_threadpool(desk.release, agent.agent_id, slot_id, now):
+        if not await asyncio.to_thread(desk.release, agent.agent_id, slot_id, now):
             raise Refusal(404, "no_slot", "this agent has no such slot")
         return Response(status_code=204)
 

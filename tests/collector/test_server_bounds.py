@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from collector.api import ingest
 from collector.api.body import declared_bytes
 from wire.codec import encode
 from wire.messages import encode_batch
+
+THREADS_OF_PAGES = 40
+"""As many as the server's framework has for routes that are no coroutines."""
 
 
 @pytest.fixture
@@ -190,3 +195,37 @@ def test_a_body_of_unknown_length_counts_as_the_longest() -> None:
     assert size(**{"content-length": "7"}) == 7
     assert size(**{"content-length": "700"}) == 100
     assert size() == size(**{"content-length": "x"}) == size(**{"content-length": "9" * 40}) == 100
+
+
+def test_pages_that_wait_keep_no_agent_out(
+    serving: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every thread that pages have is taken: results and slots are taken all the same."""
+    go_on, waiting = threading.Event(), threading.Semaphore(0)
+
+    def wait() -> None:
+        waiting.release()
+        go_on.wait(30.0)
+
+    monkeypatch.setattr(serving.store, "ping", wait)
+
+    def look() -> int:
+        return httpx.get(serving.base_url + "/healthz", timeout=60, trust_env=False).status_code
+
+    looks = 2 * THREADS_OF_PAGES
+    with ThreadPoolExecutor(looks) as threads:
+        try:
+            looking = [threads.submit(look) for _ in range(looks)]
+            for _ in range(THREADS_OF_PAGES):
+                assert waiting.acquire(timeout=20.0)
+            raw = encode_batch([encode(make.record(serving.agent_id))])
+            reply = serving.client.post(
+                "/v1/measurements", content=raw, headers=serving.headers(), timeout=10.0
+            )
+            asked = serving.client.post(
+                "/v1/slots", content=b"{}", headers=serving.headers(), timeout=10.0
+            )
+        finally:
+            go_on.set()
+    assert (reply.status_code, asked.status_code) == (200, 400)
+    assert {one.result() for one in looking} == {200}
