@@ -36,7 +36,7 @@ class Mutant:
     rule: str
     what: str
     file: int
-    """0: recording, 1: alerting."""
+    """Which of ``RULES``."""
     group: int
     place: int
     changed: dict[str, Any]
@@ -48,7 +48,7 @@ def _read() -> str:
 
 
 def loaded() -> list[Groups]:
-    """Both files, anew each time."""
+    """Every file, anew each time."""
     found: list[Groups] = json.loads(_read())
     return found
 

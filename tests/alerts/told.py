@@ -12,7 +12,10 @@ import yaml
 from tests.alerts.city import GROUPS, RESPONDER
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-RULES = [CONFIGS / f"prometheus/rules/{name}.yml" for name in ("recording", "alerting")]
+RULES = [
+    CONFIGS / f"prometheus/rules/{name}.yml"
+    for name in ("recording", "alerting", "alerting_schools")
+]
 SITE = "https://hakaru.city.example"
 DURATION, PERCENTAGE, WHOLE = (
     f"$value | {how}" for how in ("humanizeDuration", "humanizePercentage", 'printf "%.0f"')
@@ -56,7 +59,8 @@ class Told:
 @cache
 def rules() -> dict[str, dict[str, Any]]:
     """Every alert by its name."""
-    groups = yaml.safe_load(RULES[1].read_text(encoding="utf-8"))["groups"]
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES[1:]]
+    groups = [group for file in files for group in file["groups"]]
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 

@@ -83,7 +83,8 @@ def test_a_service_has_a_user_a_state_directory_and_no_secret(name: str) -> None
 
 def test_what_alerts_and_documents_call_a_unit_is_one() -> None:
     """Whoever reads `systemctl status NAME` finds a unit of that name."""
-    told = [ROOT / "configs/prometheus/rules/alerting.yml", *(ROOT / "docs").glob("*.md")]
+    rules = sorted((ROOT / "configs/prometheus/rules").glob("alerting*.yml"))
+    told = [*rules, *(ROOT / "docs").glob("*.md")]
     said = "\n".join(one.read_text(encoding="utf-8") for one in told)
     form = r"(?:systemctl (?:status|restart|start|stop|enable --now)|journalctl -u)\s+(hakaru-\w+)"
     named = set(re.findall(form, said))
