@@ -22,6 +22,7 @@ DOCUMENTS = sorted(
 )
 MODULES = {"hakaru-agent": "agent.cli", "hakaru-collector": "collector.cli"}
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+ANCHOR = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 
 
@@ -107,3 +108,21 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
         if not (path.parent / target.strip()).exists()
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_to_a_section_lead_to_its_heading(document: str) -> None:
+    """No anchor without its heading, which whoever follows it would land above."""
+    path = ROOT / document
+    missing = []
+    for target, anchor in ANCHOR.findall(path.read_text(encoding="utf-8")):
+        there = (path.parent / target) if target else path
+        heads = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+        if anchor not in {slug(head) for head in heads}:
+            missing.append(f"{target}#{anchor}")
+    assert missing == []
+
+
+def slug(head: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", head.strip().lower()).replace(" ", "-")
