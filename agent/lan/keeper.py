@@ -29,11 +29,18 @@ class LanKeeper:
         try:
             keep_approvals(self._directory, reply.approvals)
         except OSError as error:
-            log.warning("approvals cannot be kept: %s; none holds", error.strerror)
-            (self._directory / APPROVALS_FILE).unlink(missing_ok=True)
+            log.warning("approvals cannot be kept: %s", error.strerror)
+            self._forget()
             return
         numbers = " ".join(str(one.number) for one in reply.approvals) or "none"
         log.info("approvals of checks of the LAN: %s", numbers)
+
+    def _forget(self) -> None:
+        """Let none hold. On a disk that takes nothing at all, those before hold for their time."""
+        try:
+            (self._directory / APPROVALS_FILE).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("approvals that were kept cannot be removed: %s", error.strerror)
 
     def new_day(self, now: datetime) -> None:
         """Forget devices whose time is over, also where no check runs any more."""

@@ -148,6 +148,20 @@ def test_what_cannot_be_written_does_not_hold(state: Path, monkeypatch: pytest.M
     assert read_approvals(state) == ()
 
 
+def test_a_disk_that_takes_nothing_at_all_does_not_end_the_agent(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turned read-only, as worn flash does: heartbeats, measurements and delivery go on."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    keeper = LanKeeper(state, Rule(), "E001")
+    monkeypatch.setattr("agent.lan.keeper.keep_approvals", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    _hear(keeper, replace(ONE, number=5))
+
+
 def test_the_files_are_of_the_owner_alone(state: Path) -> None:
     """Nobody else reads what was approved where."""
     for name in (RULE_FILE, APPROVALS_FILE):
