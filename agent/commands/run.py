@@ -9,9 +9,10 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from agent import identity, status_file
 from agent.appliance import APPLIANCE_FILE, Appliance
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     from agent import metrics
 
 log: Final = logging.getLogger(__name__)
+
+LEAVE_SECONDS: Final = 2.0
+"""From the end of everything to the end of the process."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -118,13 +122,41 @@ def live(
                 print(f"not enrolled (state in {directory}): {identity.ADVICE}", file=sys.stderr)
                 return 1
             os.environ[STATE_VARIABLE] = str(directory.resolve())  # for checks of the LAN
-            with watched or contextlib.nullcontext():
+            with watched or contextlib.nullcontext(), _Leaving() as leaving:
                 return asyncio.run(
-                    _run(config, who, directory, once=once, command=command, watched=watched)
+                    leaving.after(
+                        _run(config, who, directory, once=once, command=command, watched=watched)
+                    )
                 )
     except (StateTrouble, TransportRefused) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+class _Leaving:
+    """Ends the process soon after all is kept, whatever a thread of it still waits for.
+
+    The C library's resolver takes no limit of time: without a network it can keep its thread, and
+    with it the end of the loop, for longer than a service manager waits.
+    """
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    async def after(self, work: Coroutine[object, object, int]) -> int:
+        """Do ``work``; from its end on :data:`LEAVE_SECONDS` are left."""
+        code = await work
+        self._timer = threading.Timer(LEAVE_SECONDS, os._exit, (code,))
+        self._timer.daemon = True
+        self._timer.start()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def set_up_logging(*, debug: bool) -> None:

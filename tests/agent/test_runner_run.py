@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -185,6 +186,37 @@ def test_second_agent_is_turned_away_and_status_sees_the_first(
         assert is_running(state)
         assert run_command.live(CONFIG, state, once=True) == 1
     assert "another hakaru-agent works in" in capsys.readouterr().err
+    assert not is_running(state)
+
+
+_WITH_A_RESOLVER_THAT_HANGS = """
+import pathlib, socket, sys, time
+from zoneinfo import ZoneInfo
+from agent.commands import run
+from agent.config import Config
+
+def hangs(*_, **__):
+    print("asked", flush=True)
+    time.sleep(60)
+
+socket.getaddrinfo = hangs
+sys.exit(run.live(Config(tests=(), zone=ZoneInfo("UTC")), pathlib.Path(sys.argv[1])))
+"""
+
+
+def test_a_resolver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """No network, and the machine is shut down: a clean end within what STOP_SECONDS says."""
+    state = enrolled(tmp_path, "https://collector.example")
+    with subprocess.Popen(
+        [sys.executable, "-c", _WITH_A_RESOLVER_THAT_HANGS, str(state)], stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"asked\n"
+            process.terminate()
+            assert process.wait(runner.STOP_SECONDS + run_command.LEAVE_SECONDS + 5.0) == 0
+        finally:
+            process.kill()
     assert not is_running(state)
 
 
