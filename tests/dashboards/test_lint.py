@@ -107,6 +107,17 @@ def test_the_appliance_has_one_word(board: str) -> None:
     assert "機器" not in (FOLDER / "ja" / f"{board}.json").read_text("utf-8")
 
 
+def test_no_text_tells_figures_of_one_city() -> None:
+    """Every city reads these: what is counted stands in the panels."""
+    for pair in committed():
+        for dashboard in pair:
+            for panel in lint.shown(dashboard):
+                text = panel["title"] + panel["description"]
+                assert not re.search(r"\d+ ?校|\d+ (of \d+ )?schools", text.replace("20 ", "")), (
+                    text
+                )
+
+
 def test_every_threshold_of_a_graph_is_a_named_line() -> None:
     """What a colour means can be read in the legend."""
     for pair in committed():

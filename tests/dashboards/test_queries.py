@@ -207,6 +207,18 @@ def of_panel(city: City, board: str, title: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def test_counts_of_nothing_are_nothing(city: City) -> None:
+    """Where no school was judged or surveyed there is no row: 0 of them would be a finding."""
+    nowhere = replace(city.chosen, values=city.chosen.values | {"region": ("nowhere",)})
+    counts = [
+        one for one in ALL if one.is_sql and one.panel["type"] == "stat" and "region" in one.text
+    ]
+    assert len(counts) == 3
+    for one in counts:
+        assert len(rows_of_sql(city, one)[1]) == 1, one.name
+        assert rows_of_sql(replace(city, chosen=nowhere), one)[1] == [], one.name
+
+
 def test_the_running_week_is_no_verdict(city: City) -> None:
     """It stands in no trend and in no list of weeks."""
     running = Week.containing(city.chosen.until)

@@ -43,7 +43,11 @@ _COUNTS: Final = (
 
 
 def _now(figure: str) -> Sql:
-    return Sql(f"SELECT {_COUNTS} {_JOINED} WHERE {_NEWEST} AND v.figure = '{figure}' AND {CHOSEN}")
+    # without a verdict there is nothing to count: no row, not 0 of each
+    return Sql(
+        f"SELECT {_COUNTS} {_JOINED} WHERE {_NEWEST} AND v.figure = '{figure}' AND {CHOSEN}"
+        " HAVING count(*) > 0"
+    )
 
 
 def _by_week(figure: str) -> Sql:
@@ -57,9 +61,9 @@ def _by_week(figure: str) -> Sql:
 _SHARE_BASELINE: Final = Panel(
     Text("充足率と基準調査", "Share that is met, and the baseline"),
     Text(
-        "授業時間外の判定が充足の学校の割合を週ごとに示す。破線は国の調査（基準調査）の割合で、84校では5校（6.0 %）。",
+        "授業時間外の判定が充足の学校の割合を週ごとに示す。破線は国の調査（基準調査）で必要な速度があった学校の割合。取り込むまでは破線がない。",
         "Share of schools whose quiet verdict is met, week by week. Dashed: the share in the ministry's"
-        " survey, 5 of 84 schools (6.0 %) in this city.",
+        " survey; there is none before it is imported.",
     ),
     kind="timeseries",
     queries=(
@@ -117,15 +121,16 @@ _NOW: Final = Section(
         Panel(
             Text("基準調査（国の調査）", "Baseline: the ministry's survey"),
             Text(
-                "基準調査で必要な速度があった学校と、調査に載っている学校の数。",
-                "Schools that had the required speed in the baseline survey, and schools in it.",
+                "基準調査で必要な速度があった学校と、調査に載っている学校の数。取り込むまでは何も出ない（0 ではない）。",
+                "Schools that had the required speed in the baseline survey, and schools in it. Nothing, not 0,"
+                " before it is imported.",
             ),
             kind="stat",
             queries=(
                 Sql(
                     "SELECT coalesce(sum(b.met), 0)::int AS met, count(*)::int AS surveyed"
                     " FROM dashboard.baseline b JOIN dashboard.school s ON s.code = b.school"
-                    f" WHERE {CHOSEN}"
+                    f" WHERE {CHOSEN} HAVING count(*) > 0"
                 ),
             ),
             unit=SCHOOLS_UNIT,
