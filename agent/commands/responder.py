@@ -92,7 +92,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         tokens = _tokens(options)
     except (OSError, Refused) as error:
-        print(f"--collector-key {options.collector_key}: {error}", file=sys.stderr)
+        print(
+            f"--collector-key {options.collector_key}: {error}; at the collector, "
+            "'hakaru-collector slot key list --public' writes that file",
+            file=sys.stderr,
+        )
         return 2
     except CannotNote as error:
         print(error, file=sys.stderr)

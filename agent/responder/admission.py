@@ -38,7 +38,9 @@ class Admission:
             return None
         if self.tokens is not None:
             raise NotAdmitted(
-                401, "a slot token is wanted: the collector gives one (POST /v1/slots)"
+                401,
+                "a slot token is wanted: the collector gives one where it knows this responder by "
+                "the test's target (hakaru-collector slot responder add)",
             )
         if given is not None:
             reason = "this responder has no key to check tokens with; start it with --open in a lab"

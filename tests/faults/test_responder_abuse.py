@@ -192,7 +192,7 @@ def test_a_spoofed_start_never_amplifies(tokens: Tokens, case: Case) -> None:
     )
     assert back == 0
     assert 0 < stun_back <= stun_sent
-    assert refused == "a slot token is wanted: the collector gives one (POST /v1/slots)"
+    assert refused.startswith("a slot token is wanted: the collector gives one where it knows")
 
 
 def test_stamp_by_token(tokens: Tokens) -> None:
