@@ -32,7 +32,7 @@ from agent.snmp.polling import Polling
 from agent.status import snapshot
 from agent.status_file import StatusFile
 from agent.supervise import AnyOf, Cuts, supervise
-from agent.waiting import set_within
+from agent.waiting import set_within, unless_set
 from wire.failure import Failure, FailureCode, Operation, Outcome
 from wire.heartbeat import Reply
 from wire.measurement import NOTHING, Fields, Json, Measurement
@@ -160,8 +160,10 @@ class Runner:
             if result is None:
                 return f"a result could not be kept: {self._parts.spool.trouble or 'no room'}"
             show(result)
-        failure = await self._parts.pusher.drain()
+        failure = await unless_set(self._stop, self._parts.pusher.drain())
         self.write_status(last=True)
+        if failure is None and self._stop.is_set() and self._parts.spool.counts().waiting_count:
+            return "stopped"
         return None if failure is None else failure.detail
 
     def write_status(self, *, last: bool = False) -> None:

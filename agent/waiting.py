@@ -1,6 +1,10 @@
 """Waits that end before their time: at a stop, or where there is something to do at once."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Hurry:
@@ -34,3 +38,15 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def unless_set(event: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
+    """Do ``work``; where ``event`` is set before its end it is cancelled, and None given."""
+    doing, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait((doing, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (doing, waiting):
+            task.cancel()
+        await asyncio.gather(doing, waiting, return_exceptions=True)
+    return None if doing.cancelled() else doing.result()

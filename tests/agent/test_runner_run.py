@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import json
 import random
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -218,6 +220,31 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert not is_running(state)
+
+
+def test_once_can_be_interrupted_while_it_delivers(tmp_path: Path) -> None:
+    """A collector that takes the results and says nothing: Ctrl-C is heard, and they are kept."""
+    config = tmp_path / "agent.toml"
+    config.write_text('[[tests]]\nprobe = "latency"\ntarget = "127.0.0.1"\n')
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        state = enrolled(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        words = ("run", "--config", str(config), "--state", str(state), "--once")
+        with subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", *words], stderr=subprocess.PIPE
+        ) as process:
+            try:
+                silent.settimeout(60.0)
+                while True:  # asked for the time of day first
+                    connection, _ = silent.accept()
+                    with connection:
+                        if connection.recv(4096).startswith(b"POST /v1/measurements"):
+                            process.send_signal(signal.SIGINT)
+                            _, said = process.communicate(timeout=10.0)
+                            break
+            finally:
+                process.kill()
+    assert process.returncode == 1
+    assert b"not all delivered, 1 wait: stopped" in said
 
 
 def test_status_of_a_new_appliance_explains_itself(
