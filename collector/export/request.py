@@ -10,6 +10,7 @@ import cramjam
 import httpx
 
 from collector import __version__
+from collector.clock import Clock, SystemClock
 from collector.export.protobuf import write_request
 from collector.export.series import Sample, by_series
 
@@ -82,8 +83,9 @@ def _token_in(path: Path) -> str:
 class Connection:
     """Writes to one store. Close it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, clock: Clock | None = None) -> None:
         self._target = target
+        self._clock = clock or SystemClock()
         self._client = httpx.Client(
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
@@ -109,9 +111,10 @@ class Connection:
                 "POST", self._target.url, content=body, headers=headers
             ) as reply:
                 said = bytearray()
-                for chunk in reply.iter_bytes(MAX_SAID_BYTES):
+                until = self._clock.monotonic_seconds() + TIMEOUT_SECONDS
+                for chunk in reply.iter_bytes():  # as it comes: the client bounds each silence
                     said += chunk
-                    if len(said) >= MAX_SAID_BYTES:
+                    if len(said) >= MAX_SAID_BYTES or self._clock.monotonic_seconds() >= until:
                         break
                 return Reply(
                     reply.status_code,
