@@ -178,3 +178,17 @@ def catalogue(table: str) -> Words:
     found = document["finding" if table == "findings" else "measure"]
     entries = found.items() if isinstance(found, dict) else ((one["id"], one) for one in found)
     return {name: _word(*entry["name"]) for name, entry in entries}
+
+
+# whom a suppression or a policy is for
+SCOPE: Final[Words] = {
+    "city": _word("市全体", "city"),
+    "group": _word("集約グループ", "group"),
+    "list": _word("学校の一覧", "list of schools"),
+    "school": _word("学校", "school"),
+}
+# what a collector does beside its other work
+UPKEEP: Final[Words] = {
+    "export": _word("書き出し", "export"),
+    "retention": _word("保存期間", "retention"),
+}

@@ -6,7 +6,7 @@ from deploy.dashboards.boards.centre_store import STORE
 from deploy.dashboards.boards.shapes import bps, by_hour, in_both, table
 from deploy.dashboards.boards.shared import FROM, IN_RANGE, RESULTS_UNIT, TESTS_UNIT, TO
 from deploy.dashboards.spec import Board, Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import ORANGE, RED, Text
+from deploy.dashboards.words import ORANGE, RED, SCOPE, Text
 
 _FULL: Final = Limit(0.9, ORANGE, Text("90 % 以上: 空きが少ない", "90 % and above: little room"))
 _SLOW: Final = Limit(1.0, ORANGE, Text("1 s 以上: 遅い", "1 s and above: slow"))
@@ -264,7 +264,7 @@ _SLOTS: Final = Section(
             f" AND (u.lifted_at IS NULL OR u.lifted_at > {TO})"
             " ORDER BY u.set_at DESC LIMIT 50",
             columns={
-                "kind": Column(Text("範囲", "Scope")),
+                "kind": Column(Text("範囲", "Scope"), words=SCOPE),
                 "scope": Column(Text("名前", "Name")),
                 "reason": Column(Text("理由", "Reason")),
                 "since": Column(Text("開始", "Since"), "dateTimeAsIso"),

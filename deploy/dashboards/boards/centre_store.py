@@ -4,7 +4,7 @@ from typing import Final
 
 from deploy.dashboards.boards.shapes import by_word, same, table
 from deploy.dashboards.spec import Column, Limit, Panel, Prom, Section, Sql
-from deploy.dashboards.words import RED, STATUS, Text
+from deploy.dashboards.words import RED, STATUS, UPKEEP, Text
 
 _LATE: Final = Limit(900, RED, Text("15 分以上遅れ: 警告", "15 min late: alert"))
 _OF_EXPORT: Final = "sum(rate(hakaru_export_{}_total[$__rate_interval]))"
@@ -123,7 +123,7 @@ STORE: Final = Section(
             " FROM dashboard.retention t ORDER BY 1, 2",
             width=8,
             columns={
-                "kind": Column(Text("種類", "Kind"), width=90),
+                "kind": Column(Text("種類", "Kind"), words=UPKEEP, width=90),
                 "subject": Column(Text("対象", "What"), width=130),
                 "until": Column(Text("ここまで", "Until"), "dateTimeAsIso"),
                 "deleted": Column(Text("消した行", "Deleted"), "none"),
