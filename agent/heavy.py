@@ -158,7 +158,7 @@ class HeavyTests:
                 self._around.miss(1, "the time of day is not known: no heavy test")
                 return
             context = await self._look(slot)
-            if context is None or generation != self._generation:
+            if context is None or generation != self._generation or self._around.stopping():
                 return
             planned = self._config.tests[slot.test]
             if slot.calibration:

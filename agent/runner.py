@@ -333,7 +333,7 @@ class Runner:
 
     def fail(self, error: BaseException) -> None:
         """End loudly for an error that nobody foresaw."""
-        self._bug = error
+        self._bug = self._bug or error
         self.stop()
 
     # --- inside -----------------------------------------------------------------------------

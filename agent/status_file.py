@@ -54,12 +54,14 @@ class StatusFile:
 
     def write(self, told: Mapping[str, Json], *, last: bool = False) -> None:
         """Replace it; ``last``: this life ends. Raises OSError, with nothing lost but this."""
-        if self._live is not None:
-            write_json(self._live, told, durable=False)
-        if self._live is None or last or self._is_due(told):
-            self._kept_at_seconds = self._clock.monotonic_seconds()
-            self._kept_delivery = _delivery_state(told)
-            write_json(self._kept, told, durable=False)
+        try:
+            if self._live is not None:
+                write_json(self._live, told, durable=False)
+        finally:  # a folder in memory that is full or gone costs no copy
+            if self._live is None or last or self._is_due(told):
+                self._kept_at_seconds = self._clock.monotonic_seconds()
+                self._kept_delivery = _delivery_state(told)
+                write_json(self._kept, told, durable=False)
 
     def _is_due(self, told: Mapping[str, Json]) -> bool:
         if self._kept_at_seconds is None or _delivery_state(told) != self._kept_delivery:

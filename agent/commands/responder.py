@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, Refused) as error:
         print(
             f"--collector-key {options.collector_key}: {error}; at the collector, "
-            "'hakaru-collector slot key list --public' writes that file",
+            "'hakaru-collector slot key list --public' prints what belongs into that file",
             file=sys.stderr,
         )
         return 2

@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -144,12 +145,19 @@ class _Leaving:
         self._timer: threading.Timer | None = None
 
     async def after(self, work: Coroutine[object, object, int]) -> int:
-        """Do ``work``; from its end on :data:`LEAVE_SECONDS` are left."""
-        code = await work
-        self._timer = threading.Timer(LEAVE_SECONDS, os._exit, (code,))
+        """Do ``work``; from its end on, however it ends, :data:`LEAVE_SECONDS` are left."""
+        try:
+            code = await work
+        except BaseException as error:
+            self._count_down(1, error)
+            raise
+        self._count_down(code)
+        return code
+
+    def _count_down(self, code: int, error: BaseException | None = None) -> None:
+        self._timer = threading.Timer(LEAVE_SECONDS, _leave, (code, error))
         self._timer.daemon = True
         self._timer.start()
-        return code
 
     def __enter__(self) -> Self:
         return self
@@ -157,6 +165,16 @@ class _Leaving:
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+
+def _leave(code: int, error: BaseException | None) -> None:
+    """End at once; an error is told here, since nobody else comes to it."""
+    try:
+        if error is not None:
+            traceback.print_exception(error)
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
 
 
 def set_up_logging(*, debug: bool) -> None:

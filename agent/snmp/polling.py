@@ -22,6 +22,7 @@ from agent.failure import MeasurementFailed
 from agent.measure import measure
 from agent.probes import Findings, Report, Request
 from agent.snmp.access import VARIABLE
+from wire.codec import encode
 from wire.failure import FailureCode, Operation
 from wire.measurement import Measurement
 
@@ -37,6 +38,14 @@ LONGEST_PAUSE_SECONDS: Final = 900.0
 CHECK_SECONDS: Final = 5.0
 PROBE: Final = "snmp"
 SEGMENT: Final = "lan"
+_NONSENSE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,  # a time that is too long
+    RecursionError,  # brackets in brackets
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +168,9 @@ class Polling:
             if "refused" in told:
                 return str(told["refused"])
             result = self._result(told) if "report" in told else None
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            if result is not None:
+                encode(result)  # what the spool could not write is no report either
+        except _NONSENSE as error:
             return _no_report(error)
         if result is not None:
             await self._keep(result)

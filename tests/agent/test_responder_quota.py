@@ -218,7 +218,7 @@ def test_command_kept_over_restarts(tmp_path: Path) -> None:
     ("spoil", "more", "said"),
     [
         (lambda path: path.unlink(), (), "No such file"),
-        (lambda path: path.unlink(), (), "slot key list --public' writes that file"),
+        (lambda path: path.unlink(), (), "slot key list --public' prints"),
         (lambda path: path.write_text("nonsense\n"), (), "line 1: found no public key"),
         (lambda _: None, ("--name", "a b"), "--name: found 'a b'"),
         (lambda _: None, ("--used", "/nonexistent/used"), "name another file with --used"),

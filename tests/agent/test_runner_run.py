@@ -33,12 +33,14 @@ from wire.planning.schedule import Window
 TOKEN = "canary-token-0123456789abcdef0123456789"
 CHILD = (sys.executable, str(Path(__file__).parent / "childish.py"))
 AGENT = "6f1d3c52-90ab-4c6e-8a51-2f0f5b0c7d11"
+LEAVE_SECONDS = run_command.LEAVE_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children find the same packages as this process does."""
+    """Children find the same packages as this process does, which no agent in it may end."""
     monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+    monkeypatch.setattr(run_command, "LEAVE_SECONDS", 600.0)
 
 
 def enrolled(directory: Path, url: str) -> Path:
@@ -216,10 +218,37 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == b"asked\n"
             process.terminate()
-            assert process.wait(runner.STOP_SECONDS + run_command.LEAVE_SECONDS + 5.0) == 0
+            assert process.wait(runner.STOP_SECONDS + LEAVE_SECONDS + 5.0) == 0
         finally:
             process.kill()
     assert not is_running(state)
+
+
+_WITH_A_BUG_AND_A_THREAD_THAT_HANGS = """
+import asyncio, pathlib, sys, time
+from agent.commands import run
+from agent.config import Config
+
+async def breaks(_runner):
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
+    raise RuntimeError("odd")
+
+run.Runner.run = breaks
+sys.exit(run.live(Config(tests=()), pathlib.Path(sys.argv[1])))
+"""
+
+
+def test_an_error_ends_it_also_while_a_thread_hangs(tmp_path: Path) -> None:
+    """The service manager starts it anew only when it has ended; the error is in the log."""
+    state = enrolled(tmp_path, "https://collector.example")
+    ended = subprocess.run(
+        [sys.executable, "-c", _WITH_A_BUG_AND_A_THREAD_THAT_HANGS, str(state)],
+        capture_output=True,
+        timeout=30.0,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert b"RuntimeError: odd" in ended.stderr
 
 
 def test_once_can_be_interrupted_while_it_delivers(tmp_path: Path) -> None:

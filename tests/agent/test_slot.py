@@ -283,6 +283,20 @@ def test_unreachable_is_deferred_and_never_caught_up() -> None:
     assert around.measured == [TOKEN]
 
 
+def test_a_stop_during_the_look_at_the_line_asks_for_no_slot() -> None:
+    """A collector that says nothing would hold up the end."""
+    around, centre = Around(), Centre([httpx.Response(200, content=GRANTED)])
+
+    def stopped() -> tuple[Slot, ...]:
+        around.stop.set()
+        return ()
+
+    around.planned_today = stopped  # type: ignore[method-assign] # an end is asked for meanwhile
+    asyncio.run(heavy(around, centre).run_slot(slot()))
+    assert not centre.asked
+    assert not around.measured
+
+
 def test_a_stop_does_not_wait_for_a_slot() -> None:
     """A test that was asked for waits for its turn; an end is heard at once, and nothing runs."""
     around, centre = Around(), Centre([httpx.Response(200, content=waiting(60))])

@@ -395,12 +395,14 @@ def test_a_reflector_out_of_descriptors_waits_for_some() -> None:
     try:
         with socket.create_connection(listener.getsockname()) as sock:
             sock.settimeout(10.0)
+            began = time.monotonic()
             opening = control.Opening(packet_count=9, interval_seconds=0.1)
             sock.sendall(control.write_opening(opening))
             time.sleep(1.2)
             tries, listener.is_over = listener.tries, True
+            most = 2 + (time.monotonic() - began) / reflector_module.ACCEPT_AGAIN_SECONDS
             assert isinstance(control.read_admission(sock.recv(4096)), int)
     finally:
         made.stop()
         thread.join()
-    assert 1 <= tries <= 4
+    assert 1 <= tries <= most

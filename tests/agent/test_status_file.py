@@ -48,14 +48,26 @@ def test_memory_has_each_and_flash_few(folders: tuple[Path, Path]) -> None:
     assert number_in(state) == number_in(memory) == 121
 
 
-def test_without_memory_flash_has_each(folders: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("given", [False, True])
+def test_without_memory_flash_has_each(folders: tuple[Path, Path], given: bool) -> None:
     """An agent that no service manager gives a folder, or one it may not write."""
-    state, _ = folders
-    file = StatusFile(state, None, FakeClock())
+    state, memory = folders
+    file = StatusFile(state, memory / "none" if given else None, FakeClock())
     for number in range(3):
         file.write(told(number))
         assert number_in(state) == number
     assert read(state, None)["number"] == 2
+
+
+def test_a_folder_in_memory_that_goes_away_costs_no_copy(folders: tuple[Path, Path]) -> None:
+    """The first and the last are on flash all the same."""
+    state, memory = folders
+    file = StatusFile(state, memory, FakeClock())
+    memory.rmdir()
+    for number, last, kept in ((1, False, 1), (2, False, 1), (3, True, 3)):
+        with pytest.raises(FileNotFoundError):
+            file.write(told(number), last=last)
+        assert number_in(state) == kept
 
 
 def test_memory_is_newer_and_flash_is_left_after_a_restart_of_the_machine(

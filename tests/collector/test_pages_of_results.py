@@ -177,7 +177,7 @@ def test_a_wrong_clock_disturbs_nobody(store: Store) -> None:
     assert client.get("/").text == before
     text = text_of(client.get("/schools/E001").text)
     for year in years:
-        assert f"{year}年1月1日 21:00 端末の時計が不正" in text
+        assert f"{year}年1月1日 21:00 測定端末の時計が不正" in text
     assert "この期間の測定はありません" in text
     answer = client.get("/v1/schools/E001").json()
     assert [one["clock_suspect"] for one in answer["latest"]] == [True] * 4

@@ -39,7 +39,7 @@ def test_a_standing_queue_shows_in_the_working_round_trip() -> None:
         responder(hosts[-1]) as place,
     ):
         values = responsiveness(hosts[0], place)
-    most = (RTT_SECONDS + 0.2) * 1.05
+    most = (RTT_SECONDS + 0.2) * 1.2  # what a busy machine adds to both ends
     least = (RTT_SECONDS + 0.2) * 0.7
     for way in WAYS:
         assert least <= values[f"{way}_working_rtt_median_seconds"] <= most

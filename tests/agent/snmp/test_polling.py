@@ -186,6 +186,9 @@ class Impatient(Polling):
         "echo null; sleep 1000",
         """echo '{"report": "192.0.2.1"}'; sleep 1000""",
         """echo '{"report": 1, "failure": ["?", "?", "?"], "seconds": 1}'; sleep 1000""",
+        """echo '{"report": "x", "failure": null, "values": {}, "context": {}, "seconds": 1e99}'""",
+        """echo '{"report": "x", "failure": null, "values": [1], "context": {}, "seconds": 1}'""",
+        "head -c 100000 /dev/zero | tr '\\0' '['; echo; sleep 1000",
     ],
 )
 def test_a_process_that_hangs_or_talks_nonsense_is_killed_and_started_again(
@@ -198,8 +201,8 @@ def test_a_process_that_hangs_or_talks_nonsense_is_killed_and_started_again(
     async def run() -> int:
         stop = asyncio.Event()
 
-        async def keep(_result: Measurement) -> None:
-            return
+        async def keep(result: Measurement) -> None:
+            encode(result)  # as the spool does
 
         command = ("sh", "-c", does)
         polling = Impatient(

@@ -166,5 +166,5 @@ def test_a_look_ends_with_the_agent(says_something: bool) -> None:
     thread.start()
     assert not ended.wait(0.5)
     stop.set()
-    assert ended.wait(3.0)
+    assert ended.wait(5.0)
     thread.join()
