@@ -20,6 +20,7 @@ from agent.failure import MeasurementFailed
 from agent.stamp.packet import ErrorEstimate
 from agent.stamp.quality import clock_quality
 from agent.state import write_json
+from agent.waiting import set_within
 from wire.measurement import Json, Measurement
 
 log: Final = logging.getLogger(__name__)
@@ -116,11 +117,7 @@ class ClockWatch:
         while not stop.is_set():
             await self.check()
             pause = AGAIN_SECONDS if self.known is None else EVERY_SECONDS
-            try:
-                async with asyncio.timeout(pause * self._random.uniform(0.8, 1.2)):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await set_within(stop, pause * self._random.uniform(0.8, 1.2))
 
     async def check(self) -> Anchor | None:
         """Ask collector and time server; keep the better answer. Raises nothing of theirs.

@@ -7,13 +7,13 @@ blackout, budget, the appliance's own allow-list) forbids these too.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 from typing import Final, Protocol
 
 from agent.clock import Clock
 from agent.slot import Leave, NotNow, SlotDesk
+from agent.waiting import set_within
 from wire.failure import Failure, FailureCode, Operation
 from wire.heartbeat import Command, Reply
 from wire.measurement import Fields
@@ -127,10 +127,7 @@ class Rehearsals:
             at = begins + number * plan.period_seconds
             if at + plan.seconds > ends:
                 return
-            with contextlib.suppress(TimeoutError):
-                wait = max(0.0, at - self._clock.monotonic_seconds())
-                async with asyncio.timeout(wait):
-                    await over.wait()
+            await set_within(over, max(0.0, at - self._clock.monotonic_seconds()))
             if over.is_set() or not await self._round(name, number, planned):
                 return
 

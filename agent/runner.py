@@ -371,10 +371,8 @@ class Runner:
                 self.miss(len(passed), "suspended, stopped or busy")
             for slot in ready:
                 self._start(slot)
-            with contextlib.suppress(TimeoutError):
-                pause = seconds_to_next(slots, self.now(), TICK_SECONDS)
-                async with asyncio.timeout(max(pause, 0.01)):
-                    await self._stop.wait()
+            pause = seconds_to_next(slots, self.now(), TICK_SECONDS)
+            await self.stopped_within(max(pause, 0.01))
 
     def _start(self, slot: Slot) -> None:
         if slot.test in self._running:

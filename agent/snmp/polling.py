@@ -22,6 +22,7 @@ from agent.failure import MeasurementFailed
 from agent.measure import measure
 from agent.probes import Findings, Report, Request
 from agent.snmp.access import VARIABLE
+from agent.waiting import set_within
 from wire.codec import encode
 from wire.failure import FailureCode, Operation
 from wire.measurement import Measurement
@@ -97,9 +98,7 @@ class Polling:
                 if why and not stop.is_set():
                     log.warning("polling of devices ended: %s", why)
             pause = min(LONGEST_PAUSE_SECONDS, CHECK_SECONDS * 2 ** min(failures, 10))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await stop.wait()
+            await set_within(stop, pause)
 
     async def _one_life(self, stop: asyncio.Event) -> str:
         """Run the process until it ends or is ended; say why."""
