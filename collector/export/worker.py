@@ -113,11 +113,8 @@ class Exporter:
             self._not_behind()
             _LOG.info("another collector writes to %s now", self._who.store)
         except Later as later:
-            self._counts.export_failed(self._who.store)
-            self._tell_behind()
             asked = parse_retry_after(later.retry_after, self._clock.now())
-            pause = wait_seconds(self._attempt, asked, self._random)
-            self._attempt += 1
+            pause = self._pause_after_failure(asked)
             _LOG.warning("not written to %s: %s; next try in %.0f s", self._who.store, later, pause)
             return pause
         self._attempt = 0
@@ -184,11 +181,11 @@ class Exporter:
     def _now_micros(self) -> int:
         return to_micros(self._clock.now())
 
-    def _pause_after_failure(self) -> float:
+    def _pause_after_failure(self, asked_seconds: float | None = None) -> float:
         self._counts.export_failed(self._who.store)
         with suppress(StoreError):  # then the database says nothing, not even this
             self._tell_behind()
-        pause = wait_seconds(self._attempt, None, self._random)
+        pause = wait_seconds(self._attempt, asked_seconds, self._random)
         self._attempt += 1
         return pause
 

@@ -27,7 +27,7 @@ class BeatBook:
         self._writing: asyncio.Task[None] | None = None
 
     async def keep(self, arrived: Arrived) -> None:
-        """Wait until a heartbeat is kept. Raises :class:`StoreError`."""
+        """Wait until a heartbeat is kept. Raises :class:`StoreError`, and what nobody foresaw."""
         if len(self._waiting) >= MAX_WAITING:
             raise StoreBusy("too many heartbeats wait for the database: try again")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -203,6 +203,35 @@ INCIDENTS = (
         },
     ),
     Incident(
+        "no dead resolver: a line down for hours, a resolver of many, tests that end",
+        {
+            56: frozenset({"HakaruTargetDown"}),
+            112: away(("A",), "HakaruLineDown"),
+            150: away(("A",), "HakaruLineDown"),
+            168: away(("A",), "HakaruLineDown") | away(("B",), "HakaruDnsDown"),
+            190: away(("A",), "HakaruLineDown") | away(("B", "C"), "HakaruDnsDown"),
+            232: away(("A",), "HakaruLineDown") | away(("B", "C"), "HakaruDnsDown"),
+            262: away(("B", "C"), "HakaruDnsDown"),
+            298: away(("B", "C"), "HakaruDnsDown"),
+        },
+        {
+            # asks once an hour, and not yet again when the line is back
+            ok("A"): every(10, from_to(BEGINS, 250, 0, 1)),
+            ok("A", "dns", "system"): every(60, from_to(BEGINS, 250, 0, 1)),
+            # its line was down at first; its resolver is dead all the time
+            ok("B"): every(10, from_to(0, 40, 0, 1)),
+            ok("B", "dns", "system"): every(20, FAILS),
+            # of three that asked it in vain one still does
+            **{ok(one, "dns", "192.0.2.9"): every(15, from_to(0, BEGINS, 0, 1)) for one in "BF"},
+            ok("C", "dns", "192.0.2.9"): every(15, FAILS),
+            # its tests end before three hours are over
+            ok("G"): every(10, from_to(180, 300, None, 1)),
+            ok("G", "dns", "system"): every(
+                15, lambda minute: None if minute >= 180 else float(minute < BEGINS)
+            ),
+        },
+    ),
+    Incident(
         "the collector is down, then unknown to Prometheus, then back",
         {
             61: frozenset(),

@@ -121,7 +121,7 @@ def test_the_workbook_is_ready_to_print_and_its_heads_stay(report: Report) -> No
         names = re.findall(r'<sheet name="(.*?)"', book.read("xl/workbook.xml").decode())
         sheet = book.read("xl/worksheets/sheet2.xml").decode()
         assert {info.date_time for info in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    expected = ["概要", "学校別", "区分別", "課題", "改善策", "測定器", "根拠", "方法"]
+    expected = ["概要", "学校別", "区分別", "課題", "改善策", "測定端末", "根拠", "方法"]
     assert names == expected
     assert 'state="frozen"' in sheet
     assert 'paperSize="9"' in sheet
