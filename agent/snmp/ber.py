@@ -34,6 +34,10 @@ _BYTES: Final = (Kind.STRING, Kind.ADDRESS, Kind.OPAQUE)
 _BITS: Final = {Kind.COUNTER32: 32, Kind.GAUGE32: 32, Kind.TICKS: 32, Kind.COUNTER64: 64}
 MOST_NUMBERS: Final = 128
 """In an object identifier (RFC 2578 section 3.5)."""
+MOST_IDENTIFIER_BYTES: Final = 5 * MOST_NUMBERS
+KEPT_NUMBERS: Final = 40
+KEPT_BYTES: Final = 64
+"""Longer identifiers are in no table that is read: not kept, so that no device fills the memory."""
 
 
 class Malformed(ValueError):
@@ -54,9 +58,17 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
-@lru_cache(maxsize=65_536)
 def object_identifier(oid: Oid) -> bytes:
     """Write an OBJECT IDENTIFIER. The same are asked for again and again, so they are kept."""
+    return _kept_identifier(oid) if len(oid) <= KEPT_NUMBERS else _identifier(oid)
+
+
+@lru_cache(maxsize=65_536)
+def _kept_identifier(oid: Oid) -> bytes:
+    return _identifier(oid)
+
+
+def _identifier(oid: Oid) -> bytes:
     body = bytearray()
     for number in (oid[0] * 40 + oid[1], *oid[2:]):
         if number < 0x80:
@@ -69,8 +81,16 @@ def object_identifier(oid: Oid) -> bytes:
     return tlv(OBJECT, bytes(body))
 
 
-@lru_cache(maxsize=65_536)
 def _question(oid: Oid) -> bytes:
+    return _kept_question(oid) if len(oid) <= KEPT_NUMBERS else _new_question(oid)
+
+
+@lru_cache(maxsize=65_536)
+def _kept_question(oid: Oid) -> bytes:
+    return _new_question(oid)
+
+
+def _new_question(oid: Oid) -> bytes:
     return tlv(SEQUENCE, object_identifier(oid) + b"\x05\x00")
 
 
@@ -118,9 +138,19 @@ def text(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     return data[begin:stop], stop
 
 
-@lru_cache(maxsize=65_536)
 def oid_of(body: bytes) -> Oid:
     """Read the body of an OBJECT IDENTIFIER."""
+    return _kept_oid(body) if len(body) <= KEPT_BYTES else _oid(body)
+
+
+@lru_cache(maxsize=65_536)
+def _kept_oid(body: bytes) -> Oid:
+    return _oid(body)
+
+
+def _oid(body: bytes) -> Oid:
+    if len(body) > MOST_IDENTIFIER_BYTES:
+        raise Malformed("an identifier that cannot be")
     numbers: list[int] = []
     number = 0
     for byte in body:

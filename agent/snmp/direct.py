@@ -100,6 +100,9 @@ class Direct:
                             return self._speech.read(self._number, came)
                         except Malformed as error:
                             strange = str(error)
+                            # what is there already is read without a wait, and without one no
+                            # time-out is noticed: a device that floods would never be left
+                            await asyncio.sleep(0)
             except TimeoutError:
                 wait_seconds *= 2
             except OSError as error:

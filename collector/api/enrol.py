@@ -9,6 +9,7 @@ from collector.api.refusal import Refusal
 from collector.fleet import guesses
 from collector.fleet.enrolment import Asked, code_key
 from collector.fleet.enrolment import enrol as bind
+from collector.operators.lockout import network_of
 from collector.store.interface import AgentBound, CodeRefused
 from wire.enrolment_code import read_code
 from wire.ids import NO_AGENT
@@ -31,7 +32,7 @@ def router(context: Context) -> APIRouter:
         """
         require_private(request, insecure_lab=context.insecure_lab)
         store, now = context.store, context.clock.now()
-        peer = request.client.host if request.client else "local"
+        peer = network_of(request.client.host) if request.client else "local"
         wait = store.read(lambda sql: guesses.wait_seconds(sql, peer, now))
         if wait is not None:
             raise _too_many(wait)

@@ -57,6 +57,8 @@ class Plan:
     def find(self, method: str, path: str) -> Caller | set[str]:
         """Give who may call, or the methods that are allowed instead (none: no such place)."""
         others: set[str] = set()
+        if "\0" in path:  # is in no name, and PostgreSQL takes no text with it
+            return others
         for place in self._places:
             if place.pattern.match(path):
                 caller = place.callers.get(method)

@@ -45,6 +45,8 @@ MAX_UNDER_WAY_BYTES: Final = 64 * 1024 * 1024
 """Of bodies that are being read or waiting to be: what more agents send meanwhile is shed."""
 _INLINE_BYTES: Final = 64 * 1024
 """Larger bodies are read in a thread, so that one of them does not hold up everyone."""
+_INLINE_TEXT_BYTES: Final = 256 * 1024
+"""Likewise larger texts: eight kilobytes can unpack to eight megabytes."""
 _ID: Final = re.compile(rb'"result_id"\s*:\s*"([0-9a-f-]{36})"')
 
 
@@ -110,7 +112,10 @@ class Ingest:
         try:
             body = await read_body(request, MAX_BODY_BYTES)
             encoding = request.headers.get("content-encoding", "")
-            if len(body) > _INLINE_BYTES:
+            is_large = len(body) > _INLINE_BYTES
+            if not is_large:
+                body, encoding = decompress(body, encoding, MAX_BATCH_BYTES), ""
+            if is_large or len(body) > _INLINE_TEXT_BYTES:
                 found = await asyncio.to_thread(sort_out, body, encoding, agent)
             else:
                 found = sort_out(body, encoding, agent)

@@ -35,6 +35,8 @@ _NUMBERS: Final = frozenset({int, float})
 _LIMIT: Final = 1 << 63
 _SAFE: Final = float(1 << 62)
 """Numbers beyond are left to the codec: msgspec reads integers beyond 64 bits as floats."""
+_LONGEST_NAME: Final = 64
+"""What is longer is no name and no UUID, and is kept in no cache: it may have 64 KiB."""
 
 
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
@@ -150,8 +152,10 @@ def _check_top(plain: _Plain) -> int:
         raise _Unplain
     if type(plain.seq) is not int or not 0 <= plain.seq < _LIMIT:
         raise _Unplain
+    names = (plain.agent_id, plain.stream, plain.probe)
     if not (
-        is_uuid(plain.result_id)
+        max(map(len, names)) <= _LONGEST_NAME
+        and is_uuid(plain.result_id)
         and _is_seen_uuid(plain.agent_id)
         and _is_seen_uuid(plain.stream)
         and _is_seen_probe(plain.probe)
@@ -166,7 +170,7 @@ def _check_top(plain: _Plain) -> int:
             raise _Unplain
     if plain.segment is not msgspec.UNSET:
         colons += 1
-        if not _is_seen_probe(plain.segment):
+        if len(plain.segment) > _LONGEST_NAME or not _is_seen_probe(plain.segment):
             raise _Unplain
     for fields in (plain.values, plain.context, plain.confidence):
         if fields is not msgspec.UNSET:
@@ -202,6 +206,8 @@ def _check_fields(fields: dict[str, Any]) -> int:
     """
     colons = 0
     for name, value in fields.items():
+        if len(name) > _LONGEST_NAME:
+            raise _Unplain
         lowest, highest, fraction, free = _bounds(name)
         kind = type(value)
         if kind is float:

@@ -44,7 +44,7 @@ _NOBODYS: Final = (
 """Checked where there is no account, so that its absence does not show in the time taken."""
 _places = threading.BoundedSemaphore(AT_ONCE)
 
-Weakness = Literal["short", "long", "few_characters", "common", "name"]
+Weakness = Literal["short", "long", "few_characters", "common", "name", "same"]
 
 
 class WeakPassword(ValueError):
@@ -65,11 +65,14 @@ _WORDS: Final[dict[Weakness, str]] = {
     "few_characters": "the password repeats a few characters: use more different ones",
     "common": "the password is made of words that are guessed first: use others",
     "name": "the password is made of the name: use other words",
+    "same": "the new password is the present one: use another",
 }
 
 
 def accept(password: str, name: str) -> None:
     """Accept a new password. Raises :class:`WeakPassword`."""
+    if len(password) > MAX_CHARACTERS:  # before it is normalised, which may take minutes
+        raise WeakPassword("long")
     text = _normal(password)
     if len(text) < MIN_CHARACTERS:
         raise WeakPassword("short")
@@ -80,6 +83,13 @@ def accept(password: str, name: str) -> None:
     folded, names = text.casefold(), (name.casefold(), *name.casefold().split("@"))
     if not _rest(folded, (*names, *_COMMON)):
         raise WeakPassword("common" if not _rest(folded, _COMMON) else "name")
+
+
+def accept_change(old: str, new: str, name: str) -> None:
+    """Accept a password that replaces one: also not the same again. Raises WeakPassword."""
+    accept(new, name)
+    if len(old) <= MAX_CHARACTERS and _normal(old) == _normal(new):
+        raise WeakPassword("same")
 
 
 def hash_password(password: str) -> str:

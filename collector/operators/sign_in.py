@@ -178,7 +178,7 @@ class SignIn:
 
         Raises WeakPassword, :class:`SignInRefused` where the old one is wrong, and Crowded.
         """
-        passwords.accept(new, operator.name)
+        passwords.accept_change(old, new, operator.name)
         begun = self._store.write(lambda sql: self._begin(sql, operator.name, came))
         if not passwords.matches(begun.password_hash, old):
             self._note_locks(begun.locked, came)

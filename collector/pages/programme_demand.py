@@ -22,6 +22,8 @@ from collector.programme.plans.relations import number_text
 from collector.views import SchoolRow
 
 PATH: Final = "/programme/demand"
+LEAST_SHARE_DIGITS: Final = 9
+"""Places after the point: 1e-999999999 as a fraction takes a processor for hours."""
 
 
 class DemandPages:
@@ -131,4 +133,5 @@ def _share(text: str) -> Fraction | None:
         share = Decimal(text[:12])
     except InvalidOperation:
         return None
-    return Fraction(share) if share.is_finite() and 0 < share <= 1 else None
+    usable = share.is_finite() and 0 < share <= 1 and share.adjusted() >= -LEAST_SHARE_DIGITS
+    return Fraction(share) if usable else None

@@ -56,10 +56,11 @@ class RehearsalPages:
         """Begin a rehearsal."""
         given = form_of(request)
         minutes = given.get("minutes", "")
+        usable = minutes.isascii() and minutes.isdecimal() and len(minutes) < 9
         wanted = Wanted(
             group=given.get("group", ""),
             responder=given.get("responder") or None,
-            minutes=int(minutes) if minutes.isascii() and minutes.isdecimal() else 0,
+            minutes=int(minutes) if usable else 0,
             in_lessons=given.get("in_lessons") == "yes",
         )
         try:

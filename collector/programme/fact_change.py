@@ -141,6 +141,8 @@ def _source(text: str) -> str:
 
 
 def _number(definition: FactDefinition, text: str) -> float | None:
+    if len(text) > MAX_VALUE_CHARACTERS:
+        return None
     plain = unicodedata.normalize("NFKC", text).replace(",", "").strip()
     match = _NUMBER.fullmatch(plain)
     if match is None or (match[2] and definition.unit is not Unit.BPS):

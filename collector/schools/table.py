@@ -20,6 +20,8 @@ from collector.schools.encoding import NotText, decode
 
 MAX_FILE_BYTES: Final = 10_000_000
 MAX_TEXT_CHARACTERS: Final = 100
+MAX_FOLDED_CHARACTERS: Final = 200
+"""Longer fields are no words or numbers; NFKC may take minutes to put their marks in order."""
 CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _FORMULA: Final = tuple("=+-@＝＋－＠\t\r")
 _DATE: Final = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
@@ -207,6 +209,8 @@ class Row:
 
 def fold(word: str) -> str:
     """Make spellings of one word equal: width, case, spaces, hyphens, brackets."""
+    if len(word) > MAX_FOLDED_CHARACTERS:
+        return word
     return re.sub(r"[\s_()・/-]", "", unicodedata.normalize("NFKC", word).casefold())
 
 
@@ -218,4 +222,5 @@ YES_NO: Final[Mapping[str, bool]] = {
 
 
 def _half_width(field: str) -> str:
-    return unicodedata.normalize("NFKC", field.strip())
+    text = field.strip()
+    return text if len(text) > MAX_FOLDED_CHARACTERS else unicodedata.normalize("NFKC", text)

@@ -1,5 +1,6 @@
 """Enrolment: one-time codes, won by one, typed by people, not to be guessed."""
 
+import asyncio
 import hashlib
 import json
 import random
@@ -141,6 +142,26 @@ def test_guessing_is_throttled(serving: Any) -> None:
     reply = _ask(serving, code)
     assert reply.status_code == 429
     assert 1 <= int(reply.headers["retry-after"]) <= 901
+
+
+def test_guesses_of_one_subscriber_count_together(serving: Any) -> None:
+    """Who has a /64 has as many addresses as there are guesses: all of them wait, others do not."""
+
+    async def tried(peers: list[str]) -> list[int]:
+        found = []
+        for number, peer in enumerate(peers):
+            transport = httpx.ASGITransport(serving.app, client=(peer, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="https://c") as client:
+                message = {
+                    "code": make_code(random.Random(200 + number)),
+                    "agent_id": uuid4(7),
+                    "token_sha256": "0" * 64,
+                }
+                found.append((await client.post("/v1/enrol", json=message)).status_code)
+        return found
+
+    peers = [f"2001:db8:1:2::{number:x}" for number in range(1, 12)]
+    assert asyncio.run(tried([*peers, "2001:db8:1:3::1"])) == [403] * 10 + [429, 403]
 
 
 def test_a_typing_mistake_is_no_guess(serving: Any) -> None:

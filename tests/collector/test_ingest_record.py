@@ -1,6 +1,7 @@
 """One record into a row: the fast path accepts a subset of the codec, and reads it the same."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -189,6 +190,21 @@ def test_bytes_that_are_no_utf8_are_decided_as_the_codec_decides(where: int) -> 
     """A stray 0xff anywhere in the record."""
     raw = BASE.encode()
     _agree(raw[:where] + b"\xff" + raw[where:])
+
+
+def test_names_that_are_none_are_not_remembered() -> None:
+    """Names of 60 KB, each another: none of them is kept in memory."""
+    before = json.dumps(RECORD)
+    tracemalloc.start()
+    try:
+        for number in range(60):
+            name = f"{number:0>60000}"
+            for field in ("agent_id", "stream", "probe", "segment"):
+                assert read_plain(_text({**json.loads(before), field: name}), "A1") is None
+            assert read_plain(_text({**json.loads(before), "values": {name: 1}}), "A1") is None
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 _scalar = st.one_of(

@@ -301,7 +301,13 @@ def test_page(serve: Serve, city: Store, make: Maker, calendars: Calendars) -> N
     assert again.status_code == 409
     assert operator.send("/rehearsals/stop").status_code == 303
     assert "stopped" in operator.get("/rehearsals?lang=en").text
-    for bad in ({"minutes": "x"}, {"minutes": "²"}, {"group": "<script>"}, {"responder": "no"}):
+    for bad in (
+        {"minutes": "x"},
+        {"minutes": "²"},
+        {"minutes": "9" * 5_000},
+        {"group": "<script>"},
+        {"responder": "no"},
+    ):
         assert operator.send("/rehearsals", **(fields | bad)).status_code == 409
 
 

@@ -243,6 +243,14 @@ def test_no_spelling_of_an_address_goes_past_the_gate(serving: Any, reached: lis
             assert reply.status_code in {303, 401, 403, 404, 405}
 
 
+def test_a_nul_in_an_address_leads_nowhere(serving: Any) -> None:
+    """No database is asked for it: PostgreSQL takes no text with it, and the answer was 503."""
+    serving.desk("viewer")
+    for address in ("/schools/%00", "/v1/schools/a%00b", "/fleet/%00", "/static/%00"):
+        reply = serving.client.get(address)
+        assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"})
+
+
 def _renew(serving: Any, credentials: list[Credential]) -> None:
     """Have the good sessions go on."""
     good = {shown.session for shown in credentials if shown.passes and shown.session}

@@ -1,5 +1,7 @@
 """Schools from CSV: what is read, in which encodings, and each mistake with its message."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,3 +273,12 @@ def test_any_fields_are_read_or_refused(fields: list[str]) -> None:
     except ImportRefused:
         schools = []
     assert all(not school.name.startswith(("=", "+", "-", "@")) for school in schools)
+
+
+def test_a_field_of_marks_is_refused_at_once() -> None:
+    """Numbers and words are short: what is not is not normalised, which would take seconds."""
+    marks = "\u0300" * 20_000 + "\u0316" * 20_000
+    began = time.process_time()
+    for column in ("pupils", "kind", "sample", "latitude"):
+        assert len(refusal(csv_of(row(**{column: marks})))) == 1
+    assert time.process_time() - began < 2

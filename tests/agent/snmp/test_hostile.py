@@ -1,13 +1,19 @@
 """Devices that answer badly: every reading ends within its bound, named, without a crash."""
 
+import asyncio
 import random
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
+from agent.clock import SystemClock
 from agent.failure import MeasurementFailed
+from agent.snmp.ber import Malformed, object_identifier, oid_of, questions
 from agent.snmp.client import Client
+from agent.snmp.direct import Direct
+from agent.snmp.exchange import Ask as ExchangeAsk
 from agent.snmp.exchange import Version
 from agent.snmp.limits import Limits, Trouble
 from agent.snmp.reading import Reading, read_all
@@ -195,6 +201,55 @@ def test_an_endless_device_is_read_within_its_time() -> None:
     assert Trouble.TIME_CUT in found.troubles
 
 
+class _Flood:
+    """A socket in which there is always something more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def gettimeout(self) -> float:
+        """As asyncio wants it."""
+        return 0.0
+
+    def send(self, data: bytes) -> int:
+        """Take everything."""
+        return len(data)
+
+    def recv(self, _most: int) -> bytes:
+        """Give what is no answer."""
+        assert time.monotonic() < self._until, "it reads on for ever"
+        return b"x"
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_device_that_floods_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes and however fast, the wait for an answer ends."""
+    limits = Limits(pdu_seconds=0.1, tries=2, device_seconds=3.0)
+    direct = Direct("192.0.2.1", access(161), limits, SystemClock(), random.Random(7))
+    monkeypatch.setattr(direct, "_socket", _Flood(SLACK_SECONDS))
+    with pytest.raises(MeasurementFailed) as failed:
+        asyncio.run(direct.ask(ExchangeAsk.GET, [(1, 3, 6, 1)]))
+    assert failed.value.failure.code is FailureCode.PROTOCOL_ERROR
+
+
+def test_identifiers_of_a_device_do_not_fill_the_memory() -> None:
+    """Padded to 60 KB they are refused, long ones are read and not kept."""
+    tracemalloc.start()
+    try:
+        for number in range(60):
+            with pytest.raises(Malformed):
+                oid_of(b"\x2b" + b"\x80" * 60_000 + bytes((number,)))
+        for number in range(600):
+            long = (1, 3, *(1 << 31,) * 120, number)
+            assert oid_of(object_identifier(long)[4:]) == long
+            questions([long])
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_mutated_answers_never_crash() -> None:
     """2,000 answers with bytes changed, cut or repeated: a value or a named failure."""
     chance = random.Random(11)
@@ -214,7 +269,6 @@ def test_mutated_answers_never_crash() -> None:
         return bytes(raw)
 
     from agent.snmp import message  # noqa: PLC0415
-    from agent.snmp.ber import Malformed  # noqa: PLC0415
 
     read = refused = 0
     told = device()

@@ -166,9 +166,10 @@ def test_demand_is_shown(serving: Serving) -> None:
             page = serving.client.get("/programme/demand", params=asked)
             assert page.status_code == 200
             assert page.text.count("Cannot tell") >= 2
-    page = serving.client.get("/programme/demand", params={"concurrency": "1.5"})
-    assert 'role="alert"' in page.text
-    assert 'value="0.4"' in page.text
+    for wrong in ("1.5", "1e-4000", "NaN", "-1", "x"):  # a fraction with 4,000 digits is none
+        page = serving.client.get("/programme/demand", params={"concurrency": wrong})
+        assert 'role="alert"' in page.text
+        assert 'value="0.4"' in page.text
 
 
 def test_network_is_shown(serving: Serving, make: Maker) -> None:

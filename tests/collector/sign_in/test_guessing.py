@@ -1,6 +1,7 @@
 """Guessing passwords and names: waits that grow, nobody locked out for ever, nothing told."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from collector.operators.administer import Administration
 from collector.operators.model import Role
+from collector.operators.passwords import WeakPassword, accept, accept_change
 from collector.operators.sign_in import Came, MustWait, SignIn, SignInRefused
 from tests.collector.sign_in.signing import OTHER, PASSWORD, Hand, actions, enter
 
@@ -103,6 +105,20 @@ def test_nothing_tells_whether_a_name_exists(site: Any, browser: httpx.Client, c
     for name in ("nobody", "ren"):
         codes = [enter(browser, "wrong", name).status_code for _ in range(6)]
         assert 429 in codes
+
+
+def test_a_name_of_marks_is_refused_at_once(site: Any, browser: httpx.Client) -> None:
+    """80,000 combining marks would take a processor for ten seconds (NFKC)."""
+    marks = "\u0300" * 40_000 + "\u0316" * 40_000
+    began = time.process_time()
+    assert enter(browser, "wrong", marks).status_code == 403
+    assert enter(browser, marks, "aoi").status_code == 403
+    with pytest.raises(WeakPassword):
+        accept(marks, "aoi")
+    with pytest.raises(WeakPassword):
+        accept_change(marks, PASSWORD[:5], "aoi")
+    assert time.process_time() - began < 3  # of all threads: the collector is in this process
+    assert site.client.get("/healthz").status_code == 200
 
 
 def test_the_store_bounds_what_strangers_can_leave(site: Any, clock: Hand) -> None:

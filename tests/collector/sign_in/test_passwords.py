@@ -48,7 +48,11 @@ def test_a_password_that_somebody_else_knows_opens_nothing_but_its_own_change(
     assert browser.get("/").headers["location"] == "/account/password"
     assert browser.get("/v1/schools").status_code == 403
     page = browser.get("/account/password")
-    given = {"csrf": token_in(page), "old": temporary[1], "new": OTHER, "again": OTHER}
+    given = {"csrf": token_in(page), "old": temporary[1]}
+    same = given | {"new": temporary[1], "again": temporary[1]}
+    assert browser.post("/account/password", data=same).status_code == 422
+    assert browser.get("/v1/schools").status_code == 403  # still known to somebody else
+    given |= {"new": OTHER, "again": OTHER}
     assert browser.post("/account/password", data=given).status_code == 303
     assert browser.get("/v1/schools").status_code == 200
 

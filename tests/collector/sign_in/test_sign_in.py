@@ -107,6 +107,7 @@ def test_a_session_ends_when_idle_and_after_its_longest_time(
         ({"headers": {"Sec-Fetch-Site": "same-site"}}, 403),
         ({"headers": {"Origin": "https://evil.example"}}, 403),
         ({"headers": {"Origin": "null"}}, 403),
+        ({"headers": {"Origin": "http://["}}, 403),
         ({"data": {"csrf": ""}}, 403),
         ({"data": {"csrf": "0" * 64}}, 403),
         ({"data": {}}, 403),
