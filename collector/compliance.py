@@ -11,12 +11,15 @@ from typing import Final
 
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import Criteria
-from collector.judge.model import Figure, Observation, Verdict
+from collector.judge.model import SEGMENTS_BESIDE_THE_LINE, Figure, Observation, Verdict
 from collector.judge.verdict import judge
 from collector.judge.week import Week, last_complete_week
 from collector.revisions.save import save_judged
+from collector.rollup import rows as rollup_rows
+from collector.rollup.keeper import HEAVY_CLASS
 from collector.schools.model import School
 from collector.store.interface import SchoolWeek, Store
+from collector.store.times import to_micros
 from collector.views import (
     AgentHealth,
     CityView,
@@ -41,6 +44,7 @@ __all__ = [
     "judge_dirty",
     "judge_marked",
     "judge_weeks",
+    "results_gone",
     "school_view",
     "shown_week",
 ]
@@ -97,12 +101,19 @@ def judge_marked(
 ) -> int:
     """Judge and save these weeks, with the generations of their marks; give their number.
 
-    Results that arrive while this runs leave their week marked for the next time.
+    Results that arrive while this runs leave their week marked for the next time. Verdicts of a
+    week that retention has reached stay: what came late is not all there was.
     """
     waiting: list[Verdict] = []
     marks: dict[SchoolWeek, int] = {}
     for group in _by_week(dirty):
-        verdicts = _by_school(judge_weeks(store, criteria, calendars, group))
+        _, label, simulated = group[0]
+        stay: set[str] = set()
+        if results_gone(store, Week.parse(label)):
+            stay = {code for code, _ in store.verdicts(label, simulated=simulated)}
+        verdicts = _by_school(
+            judge_weeks(store, criteria, calendars, [one for one in group if one[0] not in stay])
+        )
         for one in group:
             waiting += verdicts.get(one[0], ())
             marks[one] = dirty[one]
@@ -130,13 +141,22 @@ def ensure_week(
     reason.
     """
     saved = store.verdicts(str(week), simulated=simulated)
-    lacking = _lacking(store.schools(), saved, criteria, calendars)
+    lacking = _lacking(store, week, store.schools(), saved, (criteria, calendars))
     verdicts = judge_weeks(
         store, criteria, calendars, [(code, str(week), simulated) for code in lacking]
     )
     for start in range(0, len(verdicts), 2 * SAVED_AT_ONCE):
         save_judged(store, verdicts[start : start + 2 * SAVED_AT_ONCE], now)
     return verdicts
+
+
+def results_gone(store: Store, week: Week) -> bool:
+    """Whether retention has begun to delete the results of a week: its verdicts are all there is.
+
+    To judge it again would be to judge what is left of it.
+    """
+    closed = store.read(rollup_rows.closed).get(HEAVY_CLASS)
+    return closed is not None and to_micros(week.start) < closed
 
 
 def shown_week(store: Store, *, simulated: bool, now: datetime) -> Week:
@@ -201,7 +221,7 @@ def school_view(
 ) -> SchoolView | None:
     """Give one school in one week with its history; None when there is no such school.
 
-    ``points`` are its throughput results of four weeks up to ``week``; ``latest`` and
+    ``points`` are its throughput results over the line of four weeks up to ``week``; ``latest`` and
     ``failures`` hold up to ``limit`` newest results of every probe, simulated or not (each
     says which).
     """
@@ -226,7 +246,11 @@ def school_view(
         simulated=simulated,
         now=now,
         past=Past(
-            results=[item for item in results if item.simulated == simulated],
+            results=[
+                item
+                for item in results
+                if item.simulated == simulated and item.segment not in SEGMENTS_BESIDE_THE_LINE
+            ],
             history=store.verdict_history(code, simulated=simulated),
             latest=store.latest_results(code, limit=limit),
             failures=store.latest_results(code, limit=limit, failures_only=True),
@@ -260,12 +284,15 @@ def _observations(
 
 
 def _lacking(
+    store: Store,
+    week: Week,
     schools: Iterable[School],
     saved: Mapping[tuple[str, Figure], Verdict],
-    criteria: Criteria,
-    calendars: Calendars,
+    by: tuple[Criteria, Calendars],
 ) -> list[str]:
-    return [
+    """Schools of which a verdict is missing or was made by other rules than today's."""
+    criteria, calendars = by
+    lacking = [
         school.code
         for school in schools
         if any(
@@ -275,6 +302,9 @@ def _lacking(
             for figure in Figure
         )
     ]
+    if not lacking or not results_gone(store, week):
+        return lacking
+    return [code for code in lacking if any((code, figure) not in saved for figure in Figure)]
 
 
 def _complete(
@@ -288,7 +318,7 @@ def _complete(
 ) -> Mapping[tuple[str, Figure], Verdict]:
     """Give saved verdicts of a week, and judge (without saving) those that are lacking."""
     verdicts = dict(store.verdicts(str(week), simulated=simulated))
-    lacking = _lacking(schools, verdicts, criteria, calendars)
+    lacking = _lacking(store, week, schools, verdicts, (criteria, calendars))
     judged = judge_weeks(
         store, criteria, calendars, [(code, str(week), simulated) for code in lacking]
     )

@@ -29,6 +29,8 @@ MIN_QUIET_DAYS: Final = 5
 CEILING_FACTOR: Final = 1.2
 """An appliance must itself be able to carry this multiple of the required speed (of its upper
 value, where it is an interval)."""
+GREATEST_BPS: Final = 1e18
+"""A speed beyond it is nobody's measurement (as for roll-ups) and would make a median infinite."""
 NOT_TRIED: Final = frozenset({"line_busy", "suppressed", "budget_spent", "no_slot"})
 """Failure codes of tests that were put off: neither results nor failures."""
 
@@ -100,7 +102,8 @@ def figure_bps(observation: Observation) -> float | None:
     """Left-over plus counted cross traffic, in bit/s; None where nothing was measured."""
     if not observation.ok or observation.download_bps is None:
         return None
-    return observation.download_bps + (observation.cross_traffic_during_bps or 0.0)
+    value = observation.download_bps + (observation.cross_traffic_during_bps or 0.0)
+    return value if value <= GREATEST_BPS else None
 
 
 def _sort_out(observations: Sequence[Observation], figure: Figure) -> _Evidence:

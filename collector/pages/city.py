@@ -76,6 +76,8 @@ class CityPage:
     change: str
     """Against the survey; empty where none was imported."""
     baseline_met: int | None
+    baseline_surveyed: int
+    """Schools of which the survey says anything."""
     baseline_share: str
     baseline_date: str
     trend: Sequence[TrendWeek]
@@ -121,9 +123,10 @@ def city_page(
         total=view.city.schools,
         quiet=_tally(view.city.quiet),
         lesson=_tally(view.city.lesson),
-        change=_change(words, view.city),
+        change=_change(words, view),
         baseline_met=view.city.surveyed_met,
-        baseline_share=fmt.percent(view.city.baseline_met, view.city.schools),
+        baseline_surveyed=view.city.baseline_surveyed,
+        baseline_share=fmt.percent(view.city.baseline_met, view.city.baseline_surveyed),
         baseline_date=words("site.separator").join(
             fmt.day(words, date.fromisoformat(text)) for text in view.baseline_dates
         ),
@@ -181,10 +184,12 @@ def _group(words: Words, group: GroupCount, label: str) -> Group:
     return Group(label, _tally(group.quiet), group.lesson.met, surveyed)
 
 
-def _change(words: Words, city: GroupCount) -> str:
-    if city.surveyed_met is None:
+def _change(words: Words, view: CityView) -> str:
+    """Against the survey, over the schools of which it says anything."""
+    if view.city.surveyed_met is None:
         return ""
-    difference = city.quiet.met - city.surveyed_met
+    now = [row.quiet.status is Status.MET for row in view.rows if row.baseline is not None]
+    difference = sum(now) - view.city.surveyed_met
     if difference == 0:
         return words("city.change_same")
     key = "city.change_more" if difference > 0 else "city.change_less"

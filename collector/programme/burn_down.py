@@ -109,7 +109,8 @@ def rate(points: Sequence[Point], stand: Standing) -> Rate:
         needed = Fraction(still * DAYS_A_WEEK, left)
     days = [point.day for point in points]
     at = bisect_right(days, stand.today - RECENT) - 1
-    if at < 0 or points[at].day == stand.today:
-        return Rate(needed=needed, recent=Fraction(0))
-    span = (stand.today - points[at].day).days
-    return Rate(needed=needed, recent=Fraction((points[at].open - still) * DAYS_A_WEEK, span))
+    if at < 0:  # they begin with the first change at the latest: before it all were open
+        open_then, span = stand.all.total, RECENT.days
+    else:
+        open_then, span = points[at].open, (stand.today - points[at].day).days
+    return Rate(needed=needed, recent=Fraction((open_then - still) * DAYS_A_WEEK, span))

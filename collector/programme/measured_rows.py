@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from collector.judge.model import SEGMENTS_BESIDE_THE_LINE
 from collector.programme.measured_devices import DeviceHour, DeviceReport
-from collector.programme.measured_facts import Heavy, Hour
+from collector.programme.measured_facts import FEWEST, Heavy, Hour
 from collector.rollup.figures import FIGURES, HEAVY
 from collector.rollup.rows import BELIEVED
 from collector.store.sql import Sql
@@ -165,11 +165,15 @@ def device_hours(
 def medians(
     sql: Sql, weeks: tuple[str, ...], *, simulated: bool
 ) -> Mapping[str, Mapping[str, float]]:
-    """Of each school and figure the median of the newest of these weeks that has one."""
+    """Of each school and figure the median of the newest of these weeks that has one.
+
+    One of fewer results than :data:`FEWEST` is none.
+    """
     rows = sql.execute(
         "SELECT school_code, figure, median_bps FROM verdict WHERE simulated = ? "  # noqa: S608 - constants
-        f"AND median_bps IS NOT NULL AND week IN ({', '.join('?' * len(weeks))}) ORDER BY week",
-        (int(simulated), *weeks),
+        "AND median_bps IS NOT NULL AND runs >= ? "
+        f"AND week IN ({', '.join('?' * len(weeks))}) ORDER BY week",
+        (int(simulated), FEWEST, *weeks),
     )
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for code, figure, value in rows:

@@ -106,6 +106,11 @@ class Report:
     """What of the city's data could not be read; the report says so and goes on."""
     differences: tuple[Difference, ...]
 
+    @property
+    def measured_schools(self) -> int:
+        """Schools with a result that counts for one of the two figures."""
+        return sum(one.quiet.runs + one.lesson.runs > 0 for one in self.schools)
+
     def school(self, code: str) -> SchoolLine | None:
         """Find a school."""
         return next((one for one in self.schools if one.code == code), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
-from collector.compliance import judge_weeks
+from collector.compliance import judge_weeks, results_gone
 from collector.judge.calendar import Calendars
 from collector.judge.criteria import MAX_PUPILS, Criteria
 from collector.judge.model import Figure, Verdict
@@ -196,6 +196,8 @@ def _verdicts(
             for figure in Figure
         ):
             lacking.append(school.code)
+    if lacking and results_gone(inputs.store, week):  # what was judged of it is all there is
+        lacking = [code for code in lacking if any((code, one) not in found for one in Figure)]
     if not lacking:
         return found, unreadable
     try:

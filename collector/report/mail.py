@@ -66,7 +66,9 @@ def message(
         ),
         ""
         if report.baseline is None
-        else text("report.tile_survey_note", met=report.baseline.met, total=city.schools),
+        else text(
+            "report.tile_survey_note", met=report.baseline.met, total=report.baseline.surveyed
+        ),
         "" if report.revision == 1 else text("report.differences_note", before=report.revision - 1),
         text("report.mail_attached"),
     ]

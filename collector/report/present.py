@@ -50,7 +50,7 @@ def present(report: Report, language: str) -> Presented:
         footer=text(
             "report.footer",
             week=report.week,
-            schools=report.city.schools,
+            schools=report.measured_schools,
             quiet=f"{report.method.quiet_runs:,}",
             lesson=f"{report.method.lesson_runs:,}",
             table=report.method.table_name,

@@ -50,10 +50,10 @@ def _tiles(say: Say) -> list[dict[str, str]]:
         },
         {
             "title": words("report.tile_survey"),
-            "value": nothing if survey is None else _change(say, city.met - survey.met),
+            "value": nothing if survey is None else _change(say, _met_now(report) - survey.met),
             "note": ""
             if survey is None
-            else words("report.tile_survey_note", met=survey.met, total=total),
+            else words("report.tile_survey_note", met=survey.met, total=survey.surveyed),
         },
         {
             "title": words("report.tile_open"),
@@ -66,6 +66,13 @@ def _tiles(say: Say) -> list[dict[str, str]]:
             "note": words("report.tile_lesson_note"),
         },
     ]
+
+
+def _met_now(report: Report) -> int:
+    """Schools that meet it now, of those of which the survey says anything."""
+    return sum(
+        one.quiet.status is Status.MET for one in report.schools if one.baseline_met is not None
+    )
 
 
 def _change(say: Say, difference: int) -> str:
@@ -205,8 +212,8 @@ def _block_1(report: Report, say: Say) -> list[str]:
     then = words(
         "report.block_1_survey",
         met=survey.met,
-        total=city.schools,
-        share=fmt.percent(survey.met, city.schools),
+        total=survey.surveyed,
+        share=fmt.percent(survey.met, survey.surveyed),
         dates=separator.join(survey.dates),
         sources=separator.join(survey.sources),
     )

@@ -84,8 +84,11 @@ def _row(say: Say, line: SchoolLine) -> list[str]:
     words, none = say.words, say.words("site.none")
     met = "none" if line.baseline_met is None else "met" if line.baseline_met else "not_met"
     margin = none
-    if line.margin_bps is not None and line.required_bps:
-        margin = fmt.signed_percent(words, line.margin_bps / line.required_bps)
+    if line.margin_bps is not None and line.required_bps and line.upper_bps:
+        least_bps = line.margin_bps - (line.upper_bps - line.required_bps)
+        margin = fmt.margin_percent(
+            words, least_bps / line.upper_bps, line.margin_bps / line.required_bps
+        )
     return [
         line.code,
         f"{line.name} ※" if line.odd else line.name,

@@ -39,7 +39,8 @@ def _verdicts(say: Say) -> Element:
         if line.quiet_before is not None and line.quiet_before is not line.quiet.status
     ]
     if not changed:
-        return paragraph(words("report.changes_none"))
+        compared = say.report.before is not None
+        return paragraph(words("report.changes_none" if compared else "report.no_comparison"))
     return table(
         [
             column(words("report_column.school"), 3),

@@ -132,7 +132,9 @@ def _groups(
                     share=True,
                 ),
                 among(lesson, met, group.lesson_met),
-                among(survey, text("baseline.met"), group.baseline_met or 0),
+                text("city.baseline_none")
+                if group.baseline_met is None
+                else among(survey, text("baseline.met"), group.baseline_met),
             )
         )
     columns = (

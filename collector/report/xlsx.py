@@ -81,7 +81,7 @@ def _footer(say: Say) -> str:
     return say.words(
         "report.footer",
         week=say.report.week,
-        schools=say.report.city.schools,
+        schools=say.report.measured_schools,
         quiet=f"{method.quiet_runs:,}",
         lesson=f"{method.lesson_runs:,}",
         table=method.table_name,
@@ -137,7 +137,9 @@ def _summary(book: Book, say: Say, schools: Table) -> None:
         ),
         (
             text("report_column.survey"),
-            count(survey, text("baseline.met"), report.baseline.met if report.baseline else 0),
+            text("city.baseline_none")
+            if report.baseline is None
+            else count(survey, text("baseline.met"), report.baseline.met),
         ),
     ]
     trend = Table(

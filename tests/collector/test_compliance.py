@@ -23,6 +23,10 @@ from collector.judge.calendar_file import load_calendars
 from collector.judge.criteria_file import load_criteria
 from collector.judge.model import Figure, Reason, Status
 from collector.judge.week import JST, Week
+from collector.retention.policy import Kind as Class
+from collector.retention.policy import Policy
+from collector.retention.run import run
+from collector.rollup.keeper import roll_all
 from collector.schools.model import BaselineEntry, Kind, Line, School
 from collector.store import create_store
 from collector.store.interface import Batch, NewRow, Store
@@ -93,6 +97,7 @@ def send(
     hour: float = 6,
     simulated: bool = False,
     monday: datetime = MONDAY,
+    segment: str | None = None,
 ) -> None:
     """Store results of one speed (None: failed tests), spread over the five school days."""
     agent_id = enrolled(store, code)
@@ -111,7 +116,7 @@ def send(
                 seq=number + 1,
                 probe="throughput",
                 target="responder.test:4443",
-                segment=None,
+                segment=segment,
                 started_at=started_at,
                 outcome="failed" if mbps is None else "ok",
                 failure_code="connect_timeout" if mbps is None else None,
@@ -251,6 +256,24 @@ def test_more_pupils_are_judged_against_more(store: Store) -> None:
     assert ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=NOW) == []
 
 
+def test_a_week_whose_results_are_gone_keeps_its_verdicts(store: Store) -> None:
+    """Neither more pupils nor a late result judge again what retention has left of a week."""
+    send(store, "E000", 200)
+    judge_dirty(store, CRITERIA, CALENDARS, now=NOW)
+    keep = Policy(dict.fromkeys(Class) | {Class.HEAVY_RESULTS: 60})
+    later = NOW + timedelta(days=70)
+    roll_all(store, later)
+    run(store, keep, later, clock_is_right=True)
+    assert not store.results_between("E000", WEEK.start, WEEK.end, probe="throughput")
+    store.import_schools([replace(SCHOOLS[0], pupils=61)])
+    assert view(store).rows[0].quiet.status is Status.MET
+    ensure_week(store, CRITERIA, CALENDARS, week=WEEK, simulated=False, now=later)
+    send(store, "E000", 1, runs=1)
+    judge_dirty(store, CRITERIA, CALENDARS, now=later)
+    assert not store.dirty_weeks()
+    assert view(store).rows[0].quiet.runs == 10
+
+
 def test_another_calendar_judges_the_week_again(store: Store) -> None:
     """A school whose days change is judged anew, shown and saved; the others are left alone."""
     send(store, "E000", 120)
@@ -334,6 +357,17 @@ def test_one_school_shows_its_evidence(store: Store) -> None:
     newest = (MONDAY + timedelta(days=4, hours=9, seconds=9)).astimezone(UTC)
     assert seen.row.newest_result_at == newest
     assert seen.row.newest_result_age_seconds == (NOW - newest).total_seconds()
+
+
+def test_the_chart_holds_tests_of_the_line_alone(store: Store) -> None:
+    """What never left the school is not drawn, nor in the medians by day, as it is not judged."""
+    send(store, "E000", 50)
+    send(store, "E000", 900, segment="lan")
+    judge_dirty(store, CRITERIA, CALENDARS, now=NOW)
+    seen = school_view(store, CRITERIA, CALENDARS, "E000", week=WEEK, simulated=False, now=NOW)
+    assert seen is not None
+    assert seen.row.quiet.runs == 10
+    assert [point.download_bps for point in seen.points] == [50e6] * 10
 
 
 def test_an_unknown_school_is_none(store: Store) -> None:

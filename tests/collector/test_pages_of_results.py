@@ -242,6 +242,10 @@ def test_without_a_survey_nothing_is_compared(store: Store) -> None:
     store.import_baseline(found)
     assert client.get("/v1/compliance").json()["baseline"]["met"] == 0
     assert "調査より 1 校多い" in text_of(client.get("/").text)
+    store.import_schools([school_of("E002", "調査のない学校")])
+    html = client.get("/").text
+    assert '<b>0</b> <span class="of">/ 1 校</span>' in html, "of the schools that were surveyed"
+    assert "調査より 1 校多い" in text_of(html)
 
 
 def test_probes_and_failures_have_names(store: Store) -> None:

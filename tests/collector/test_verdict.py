@@ -54,6 +54,15 @@ def lesson(*mbps: float, cross: float | None = None) -> list[Observation]:
     ]
 
 
+def test_a_speed_that_nothing_has_is_no_result() -> None:
+    """A finite number of a broken probe: neither MET nor a median that is infinite."""
+    made, _ = judge(quiet(*[1.7e302] * 10), NEED, CALENDAR, WEEK, "E001", False)
+    assert (made.status, made.reasons) == (Status.UNDETERMINED, (Reason.TOO_FEW_RESULTS,))
+    assert (made.runs, made.failed_runs, made.median_bps) == (0, 0, None)
+    made, _ = judge(quiet(*[150] * 10, 1.7e302), NEED, CALENDAR, WEEK, "E001", False)
+    assert (made.status, made.runs, made.high_bps) == (Status.MET, 10, 150e6)
+
+
 def failed(count: int, code: str = "connect_timeout") -> list[Observation]:
     """Failed tests in the early morning and at nine."""
     at_hours = [6 if number % 2 else 9 for number in range(2 * count)]

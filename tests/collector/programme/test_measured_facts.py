@@ -223,7 +223,8 @@ def stored(store: Store, make: Maker) -> None:
     received = MONDAY + timedelta(days=5)
     store.submit(Batch(rows[0].agent_id, received, rows)).result(60)
     roll_all(store, received)
-    store.save_verdicts([a_verdict(8e7, "2026-W19"), a_verdict(None, "2026-W20")], received)
+    one_run = replace(a_verdict(1e7, "2026-W20"), runs=1)
+    store.save_verdicts([a_verdict(8e7, "2026-W19"), one_run], received)
     store.set_setting("shown_week", "2026-W20")
 
 
@@ -264,7 +265,7 @@ def test_a_refresh_replaces_measured_facts_and_no_other(store: Store, make: Make
     done = refresh(store, CALENDARS, Shown(store, clock), "cli:tester", clock.now())
     assert done.weeks == ("2026-W20", "2026-W19", "2026-W18", "2026-W17")
     found = measured(store)
-    assert found["line.quiet_median_bps"] == 8e7  # of W19: the newest that has a median
+    assert found["line.quiet_median_bps"] == 8e7  # of W19: one run of W20 is no median
     assert found["line.evening_ratio"] == 0.5
     assert found["line.rtt_median_seconds"] == 0.01
     assert found["appliance.link_duplex"] == "full"

@@ -172,6 +172,18 @@ def test_the_recent_rate_is_that_of_four_weeks() -> None:
     assert rate(open_days(SCHOOLS[:2], events, days), done).needed == 0
 
 
+def test_the_recent_rate_in_the_first_weeks_of_a_fiscal_year() -> None:
+    """The chart begins on 1 April; what was done since then was done in the last four weeks."""
+    today = date(2026, 4, 15)
+    events = [
+        event("A1", State.IDENTIFIED, date(2026, 4, 1), 1),
+        event("B1", State.IDENTIFIED, date(2026, 4, 14), 1),
+    ]
+    stand = standing(SCHOOLS, [one.progress for one in events], today, date(2027, 3, 31))
+    days = series_days(events, today, stand.deadline)
+    assert rate(open_days(SCHOOLS, events, days), stand).recent == Fraction(1, 2)
+
+
 @given(
     st.dates(date(2020, 1, 1), date(2030, 12, 31)),
     st.dates(date(2020, 1, 1), date(2030, 12, 31)),
